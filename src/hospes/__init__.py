@@ -1,0 +1,1 @@
+"""Hospes: a virtual machine manager written in Python."""

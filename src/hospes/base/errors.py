@@ -1,0 +1,9 @@
+"""The errors Hospes raises: one sentence naming the thing, the value and the remedy."""
+
+
+class HospesError(Exception):
+    """Something the user can put right; its text is shown as it is, with no traceback."""
+
+
+class GuestError(Exception):
+    """The guest did something impossible; counted and logged at the device boundary."""
