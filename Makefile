@@ -1,0 +1,49 @@
+# Each target does its own set-up: a virtual environment in .venv, and guests in the cache.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test lint unit bench soak images clean
+
+run: .venv/run.stamp
+	@$(BIN)/hospes run
+
+images: .venv/run.stamp
+	@$(BIN)/hospes images pull tiny
+
+test: lint images unit
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+
+unit: .venv/test.stamp
+	$(BIN)/pytest
+
+soak: .venv/test.stamp images
+	$(BIN)/pytest -m soak
+
+bench: .venv/test.stamp images
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Hospes needs Python 3.11 or later: install it, or name one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing: install it with 'apt-get install python3-venv'."; exit 1; }
+	@echo "Setting up .venv (once)"
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: .venv/bin/python pyproject.toml
+	@echo "Installing Hospes and what it needs into .venv"
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/test.stamp: .venv/bin/python pyproject.toml
+	@echo "Installing Hospes and its test tools into .venv"
+	@$(PIP) --editable '.[test]'
+	@touch $@ .venv/run.stamp
