@@ -1,0 +1,92 @@
+"""Properties of the whole repository: sizes, docstrings, words and paths that must not be there."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "src").rglob("*.py"))
+FILE_LINES = 400
+FUNCTION_LINES = 60
+PLAIN_METHOD_LINES = 5
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b|\bfor now\b")
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def definitions(tree: ast.AST, public: bool = True) -> Iterator[tuple[Definition, bool]]:
+    """Every class and function with whether a user of the module can reach it by name."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, Definition):
+            named = public and not node.name.startswith("_")
+            yield node, named
+            yield from definitions(node, named and isinstance(node, ast.ClassDef))
+        else:
+            yield from definitions(node, public)
+
+
+def needs_docstring(tree: ast.Module, node: Definition) -> bool:
+    """Classes and functions do; so do methods that are long and not stated by a base class."""
+    classes = [c for c in ast.walk(tree) if isinstance(c, ast.ClassDef) and node in c.body]
+    if not classes or isinstance(node, ast.ClassDef):
+        return True
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    return lines > PLAIN_METHOD_LINES and not any(c.bases for c in classes)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_sizes(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= FILE_LINES, "the file holds more than one idea"
+    long = [
+        f"{relative(path)}:{node.lineno} {node.name}"
+        for node, _ in definitions(ast.parse(text))
+        if not isinstance(node, ast.ClassDef)
+        and (node.end_lineno or node.lineno) - node.lineno + 1 > FUNCTION_LINES
+    ]
+    assert not long, f"longer than {FUNCTION_LINES} lines: {', '.join(long)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_docstrings(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    if not tree.body:
+        return
+    assert ast.get_docstring(tree), "the module does not say what it is"
+    bare = [
+        f"{relative(path)}:{node.lineno} {node.name}"
+        for node, public in definitions(tree)
+        if public and needs_docstring(tree, node) and ast.get_docstring(node) is None
+    ]
+    assert not bare, f"public, without a docstring: {', '.join(bare)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_nothing_is_left_unfinished(path: Path) -> None:
+    found = UNFINISHED.search(path.read_text())
+    assert found is None, f"{relative(path)} says {found.group(0) if found else ''}"
+
+
+def test_nothing_generated_is_committed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    generated = (".pyc", ".o", ".so", ".ll", ".s", ".bin", ".elf", ".gz", ".deb")
+    assert not [name for name in listed.stdout.split() if name.endswith(generated)]
+
+
+def test_every_test_folder_mirrors_a_package() -> None:
+    apart = {"guest", "__pycache__"}
+    for folder in (ROOT / "tests").iterdir():
+        if folder.is_dir() and folder.name not in apart:
+            assert (ROOT / "src" / "hospes" / folder.name).is_dir(), relative(folder)
