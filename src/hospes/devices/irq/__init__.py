@@ -1,0 +1,1 @@
+"""Interrupt lines and the controllers between devices and harts."""
