@@ -1,0 +1,36 @@
+"""The log of what went wrong inside Hospes, kept as files for whoever has to mend it."""
+
+import os
+import platform
+import sys
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from hospes.base.paths import cache_directory
+
+
+def hospes_version() -> str:
+    """The installed version, or "unknown" in a bare source tree."""
+    try:
+        return version("hospes")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def save_crash(error: BaseException) -> Path | None:
+    """Write an unexpected error with its traceback to a new log file; None if none can be written."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    path = cache_directory() / "log" / f"crash-{stamp}-{os.getpid()}.txt"
+    lines = [
+        f"hospes {hospes_version()}, Python {platform.python_version()}, {platform.platform()}\n",
+        f"command: {sys.argv!r}\n\n",
+        *traceback.format_exception(error),
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(lines), encoding="utf-8")
+    except OSError:
+        return None
+    return path
