@@ -1,0 +1,122 @@
+"""The native lowering of base/bits: each word of the vocabulary as LLVM IR."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from hospes.base import bits
+from hospes.compiler.emitter import Emitter, Value, constant
+from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.width import S64, U64, Interval, signed, unsigned
+
+
+def _narrow(width_bits: int, is_signed: bool) -> Lowered:
+    """The low bits of a value, zero- or sign-extended."""
+    target = signed(width_bits) if is_signed else unsigned(width_bits)
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        value = lowering.word(arguments[0])
+        if value.interval.within(target):
+            return value
+        if value.constant is not None:
+            low = value.constant & ((1 << width_bits) - 1)
+            return constant(low - (1 << width_bits) if low > target.hi else low)
+        return _truncate(lowering.emitter, value, width_bits, is_signed, target)
+
+    return lower
+
+
+def _truncate(
+    emitter: Emitter, value: Value, width_bits: int, is_signed: bool, target: Interval
+) -> Value:
+    if width_bits == 64:
+        return Value(value.ref, target)
+    if not is_signed:
+        return emitter.value(f"and i64 {value.ref}, {target.hi}", target)
+    narrow = emitter.temp(f"trunc i64 {value.ref} to i{width_bits}")
+    return emitter.value(f"sext i{width_bits} {narrow} to i64", target)
+
+
+def _binary(instruction: str, interval: Interval) -> Lowered:
+    """A two-operand instruction whose operands lie in the same 64-bit class as its result."""
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        a, b = (lowering.exact(argument, "an operand") for argument in arguments)
+        if not (a.interval.within(interval) and b.interval.within(interval)):
+            lowering.fail(node, f"the operands must be {'u64' if interval == U64 else 's64'}")
+        return lowering.emitter.value(f"{instruction} i64 {a.ref}, {b.ref}", interval)
+
+    return lower
+
+
+def _high_product(extend: str, interval: Interval) -> Lowered:
+    """The upper half of a 128-bit product."""
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        emitter = lowering.emitter
+        wide = []
+        for argument in arguments:
+            value = lowering.exact(argument, "multiplied")
+            if not value.interval.within(interval):
+                lowering.fail(node, f"the operands must be {'u64' if interval == U64 else 's64'}")
+            wide.append(emitter.temp(f"{extend} i64 {value.ref} to i128"))
+        product = emitter.temp(f"mul i128 {wide[0]}, {wide[1]}")
+        high = emitter.temp(f"lshr i128 {product}, 64")
+        return emitter.value(f"trunc i128 {high} to i64", interval)
+
+    return lower
+
+
+def _intrinsic(name: str, interval: Interval, more: str = "") -> Lowered:
+    """A one-operand LLVM intrinsic on i64."""
+    kinds = "i64, i1" if more else "i64"
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        value = lowering.exact(arguments[0], "an operand")
+        lowering.module.declare(name, f"declare i64 @{name}({kinds})")
+        return lowering.emitter.value(f"call i64 @{name}(i64 {value.ref}{more})", interval)
+
+    return lower
+
+
+def _rotate(width_bits: int) -> Lowered:
+    """Rotation to the left as a funnel shift."""
+    kind, name = f"i{width_bits}", f"llvm.fshl.i{width_bits}"
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        emitter = lowering.emitter
+        value, count = (lowering.word(argument) for argument in arguments)
+        lowering.module.declare(name, f"declare {kind} @{name}({kind}, {kind}, {kind})")
+        if width_bits == 64:
+            return emitter.value(f"call i64 @{name}(i64 {value.ref}, i64 {value.ref}, i64 {count.ref})")
+        low, turn = (emitter.temp(f"trunc i64 {v.ref} to {kind}") for v in (value, count))
+        turned = emitter.temp(f"call {kind} @{name}({kind} {low}, {kind} {low}, {kind} {turn})")
+        return emitter.value(f"zext {kind} {turned} to i64", unsigned(width_bits))
+
+    return lower
+
+
+BITS: dict[Any, Lowered] = {
+    bits.u8: _narrow(8, False),
+    bits.u16: _narrow(16, False),
+    bits.u32: _narrow(32, False),
+    bits.u64: _narrow(64, False),
+    bits.s8: _narrow(8, True),
+    bits.s16: _narrow(16, True),
+    bits.s32: _narrow(32, True),
+    bits.s64: _narrow(64, True),
+    bits.sdiv: _binary("sdiv", S64),
+    bits.srem: _binary("srem", S64),
+    bits.udiv: _binary("udiv", U64),
+    bits.urem: _binary("urem", U64),
+    bits.umulh: _high_product("zext", U64),
+    bits.smulh: _high_product("sext", S64),
+    bits.clz64: _intrinsic("llvm.ctlz.i64", Interval(0, 64), ", i1 false"),
+    bits.ctz64: _intrinsic("llvm.cttz.i64", Interval(0, 64), ", i1 false"),
+    bits.popcount64: _intrinsic("llvm.ctpop.i64", Interval(0, 64)),
+    bits.bswap64: _intrinsic("llvm.bswap.i64", U64),
+    bits.rotl64: _rotate(64),
+    bits.rotl32: _rotate(32),
+}
+"""The vocabulary of base/bits and how each word becomes LLVM IR."""

@@ -1,0 +1,79 @@
+"""The nested page table: guest physical page to host frame, one u64 entry per 4 KiB page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hospes.base.layout import Struct, Word, Words
+
+PAGE_SHIFT: Final = 12
+PAGE_BYTES: Final = 1 << PAGE_SHIFT
+
+PRESENT: Final = 1
+"""The entry's address is the page's frame."""
+WRITABLE: Final = 2
+"""Guest stores may go to the frame directly."""
+DIRTY: Final = 4
+"""The page was written since the flag was last cleared."""
+CODE: Final = 8
+"""Instructions of this page are decoded; a store must mark it before it goes through."""
+CODE_DIRTY: Final = 16
+"""The page was written since its instructions were decoded; fence.i looks at it again."""
+TAGGED: Final = 32
+"""Some TLB may hold a write tag for the page."""
+FRAME_MASK: Final = ~0xFFF
+
+DIRTY_CODE_MAX: Final = 254
+"""Pages of written code remembered between two fence.i; past that all code is dropped."""
+
+
+class Shared(Struct):
+    """What all harts of a machine and Python share about its memory.
+
+    epoch goes up when tags must be forgotten by every hart; a hart that saw an older one flushes.
+    dirty_code holds the numbers of pages whose decoded instructions may be stale.
+    """
+
+    epoch = Word()
+    dirty_code_count = Word()
+    dirty_code = Words(DIRTY_CODE_MAX)
+
+
+class NestedTable:
+    """The entries of one contiguous region of RAM, all present and writable at first.
+
+    `entries` is a numpy array of u64, one for each page: the host virtual address of the frame,
+    with flags in the low 12 bits. Generated code reads and writes the same array.
+    """
+
+    def __init__(self, frames_address: int, pages: int) -> None:
+        flags = PRESENT | WRITABLE
+        first = np.uint64(frames_address + flags)
+        self.entries: npt.NDArray[np.uint64] = (
+            np.arange(pages, dtype=np.uint64) * np.uint64(PAGE_BYTES) + first
+        )
+        self.shared = Shared()
+
+    @property
+    def address(self) -> int:
+        """Host address of the first entry."""
+        return int(self.entries.ctypes.data)
+
+    def mark_written(self, first_page: int, last_page: int) -> None:
+        """Note a store by the host to the pages from first to last, both included."""
+        for page in range(first_page, last_page + 1):
+            entry = int(self.entries[page])
+            if entry & CODE and not entry & CODE_DIRTY:
+                self._note_dirty_code(page)
+                entry |= CODE_DIRTY
+            self.entries[page] = entry | DIRTY
+
+    def _note_dirty_code(self, page: int) -> None:
+        shared = self.shared
+        count = shared.dirty_code_count
+        if count < DIRTY_CODE_MAX:
+            shared.dirty_code[count] = page
+        shared.dirty_code_count = count + 1

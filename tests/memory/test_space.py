@@ -1,0 +1,60 @@
+"""Guest memory: bounds, numbers, dirty tracking, and code that went stale."""
+
+import pytest
+
+from hospes.base.errors import GuestError, HospesError
+from hospes.memory.nested import CODE, CODE_DIRTY, DIRTY_CODE_MAX
+from hospes.memory.space import RAM_BASE, Memory
+
+
+@pytest.fixture
+def memory():
+    memory = Memory(1 << 20)
+    yield memory
+    memory.close()
+
+
+def test_reads_back_what_was_written(memory):
+    memory.write(RAM_BASE + 0xFFE, b"abcd")
+    assert memory.read(RAM_BASE + 0xFFD, 6) == b"\0abcd\0"
+    memory.store(RAM_BASE + 8, 4, -2)
+    assert memory.load(RAM_BASE + 8, 8) == 0xFFFF_FFFE
+
+
+@pytest.mark.parametrize(
+    ("gpa", "size"), [(RAM_BASE - 1, 2), (RAM_BASE + (1 << 20) - 1, 2), (0, 1), (1 << 64, 8)]
+)
+def test_refuses_what_is_not_ram(memory, gpa, size):
+    with pytest.raises(GuestError, match="not in RAM"):
+        memory.read(gpa, size)
+    assert not memory.contains(gpa, size)
+
+
+def test_dirty_pages_are_taken_once(memory):
+    memory.write(RAM_BASE + 0x1FFF, b"xy")
+    epoch = memory.nested.shared.epoch
+    assert memory.dirty.take() == [RAM_BASE + 0x1000, RAM_BASE + 0x2000]
+    assert memory.dirty.take() == []
+    assert memory.nested.shared.epoch > epoch
+    memory.store(RAM_BASE, 1, 0)
+    assert memory.dirty.peek() == [RAM_BASE]
+
+
+def test_a_store_to_code_is_noted_once(memory):
+    memory.nested.entries[3] |= CODE
+    for _ in range(2):
+        memory.store(RAM_BASE + 0x3004, 4, 0)
+    assert memory.nested.shared.dirty_code_count == 1
+    assert memory.nested.shared.dirty_code[0] == 3
+    assert int(memory.nested.entries[3]) & CODE_DIRTY
+
+
+def test_too_many_stale_pages_only_count(memory):
+    memory.nested.entries[:] |= CODE
+    memory.nested.mark_written(0, 255)
+    assert memory.nested.shared.dirty_code_count == 256 > DIRTY_CODE_MAX
+
+
+def test_size_must_be_whole_pages():
+    with pytest.raises(HospesError, match="multiple of 4096"):
+        Memory(4097)
