@@ -18,6 +18,14 @@ class Hart(Struct):
 
     x[0] is never written: decoders turn a destination of x0 into x[SINK]. f holds raw bits, a
     single-precision value NaN-boxed (Unprivileged ISA, section 21.2).
+
+    Derived state: context and fp_ok (priv.refresh); pmp_base, pmp_last (inclusive byte addresses),
+    pmp_count (entries that can match) from pmpcfg and pmpaddr; pmp_low to pmp_high, the range
+    around the last address looked up in which pmp_match (a pmpcfg byte) governs. timer_due is
+    mip.STIP as Sstc last saw it. poll is 1 when an interrupt may have become deliverable, so that
+    the engine asks trap.deliverable_interrupt before the next instruction. kick is set by another
+    thread to end a run. walk_shift is the extent over which a translation is uniform, PMP
+    included; walk_leaf_shift the size of the leaf page itself, which sfence.vma forgets whole.
     """
 
     x = Words(33)
@@ -64,12 +72,22 @@ class Hart(Struct):
     stimecmp = Word()
     pmpcfg = Words(16)
     pmpaddr = Words(16)
+    pmp_base = Words(16)
+    pmp_last = Words(16)
+    pmp_count = Word()
+    pmp_low = Word()
+    pmp_high = Word()
+    pmp_match = Word()
     csr_value = Word()
 
     context = Word()
     walk_gpa = Word()
     walk_permissions = Word()
     walk_shift = Word()
+    walk_leaf_shift = Word()
+    timer_due = Word()
+    poll = Word()
+    kick = Word()
 
     host_sbi = Word()
     exit_reason = Word()

@@ -1,0 +1,42 @@
+"""What every engine offers: run a hart for a while and say why it stopped."""
+
+from enum import IntEnum
+from typing import Protocol
+
+from hospes.isa.riscv.encoding import EXIT_HYPERCALL, EXIT_WFI
+from hospes.isa.riscv.hart import Hart
+
+
+class Exit(IntEnum):
+    """Why `Engine.run` returned; also the value of Hart.exit_reason."""
+
+    BUDGET = 0
+    """The instructions asked for have run."""
+    KICK = 1
+    """Another thread asked for the hart's attention."""
+    DEVICE = 2
+    """An access at exit_gva, exit_gpa is not to RAM; nothing of the instruction at pc has run."""
+    HYPERCALL = EXIT_HYPERCALL
+    """A trap for our own SBI: exit_cause and exit_tval; pc is at the trapping instruction."""
+    WFI = EXIT_WFI
+    """The hart waits for an interrupt; pc is past the wfi."""
+    BREAKPOINT = 5
+    """A debugger's breakpoint at pc."""
+    REFERENCE = 6
+    """The instruction at pc is left to the reference engine."""
+    FRAME = 7
+    """The memory at exit_gpa must be provided before the instruction at pc can run."""
+    SHUTDOWN = 8
+    """The machine was switched off or reset by the guest."""
+
+
+class Engine(Protocol):
+    """Executes harts; knows nothing of devices."""
+
+    def run(self, hart: Hart, budget: int) -> Exit:
+        """Run about `budget` instructions, or until something needs attention."""
+        ...
+
+    def kick(self, hart: Hart) -> None:
+        """Make a run of this hart in another thread return soon, with Exit.KICK."""
+        ...
