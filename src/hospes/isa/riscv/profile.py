@@ -3,8 +3,24 @@
 from typing import Final
 
 from hospes.isa.instruction_set import InstructionSet
-from hospes.isa.riscv import rv_a, rv_c, rv_i, rv_iw, rv_m, zba, zbb, zbs, zicond
-
-RV64: Final = InstructionSet(
-    "RV64", [rv_i, rv_iw, rv_m, rv_a, rv_c, zba, zbb, zbs, zicond]
+from hospes.isa.riscv import (
+    rv_a,
+    rv_c,
+    rv_d,
+    rv_d_convert,
+    rv_dc,
+    rv_f,
+    rv_f_convert,
+    rv_i,
+    rv_iw,
+    rv_m,
+    zba,
+    zbb,
+    zbs,
+    zicond,
 )
+
+INTEGER: Final = (rv_i, rv_iw, rv_m, rv_a, rv_c, zba, zbb, zbs, zicond)
+FLOATING_POINT: Final = (rv_f, rv_f_convert, rv_d, rv_d_convert, rv_dc)
+
+RV64: Final = InstructionSet("RV64", [*INTEGER, *FLOATING_POINT])
