@@ -1,0 +1,6 @@
+"""The verbs: everything a user can ask for, one function each."""
+
+from hospes.manager.verb import verbs_of
+from hospes.manager.verbs import doctor
+
+VERBS = verbs_of(doctor)

@@ -1,0 +1,5 @@
+"""`python -m hospes` is the `hospes` program."""
+
+from hospes.ui.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""The command line: `hospes VERB …`, with one sentence and an exit code for whatever goes wrong."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, Any, Final
+
+import typer
+
+from hospes.base.errors import HospesError
+from hospes.base.log import hospes_version, save_crash
+from hospes.manager.manager import Manager
+from hospes.manager.verbs import VERBS
+from hospes.ui.bind import application
+from hospes.ui.present import present
+from hospes.ui.progress import ProgressLine
+
+FAILURE: Final = 1
+USAGE: Final = 2
+SIGNALLED: Final = 128
+
+
+class Stopped(BaseException):
+    """A signal asked this process to end; raised where the main thread is, so that it tidies up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The `hospes` program: run it on the arguments and exit."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def run(argv: list[str]) -> int:
+    """Do what the arguments say; returns the exit code."""
+    progress = ProgressLine(sys.stderr)
+    try:
+        return _show(_call(argv, Manager(progress=progress)))
+    except typer.TyperException as error:
+        return _fail(f"{_sentence(error)} Try 'hospes --help'.", USAGE)
+    except HospesError as error:
+        progress.close()
+        return _fail(str(error), FAILURE)
+    except Stopped as stopped:
+        progress.close()
+        name = signal.Signals(stopped.number).name
+        return _fail(f"Stopped by {name}.", SIGNALLED + stopped.number)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILURE
+    except Exception as error:
+        progress.close()
+        return _fail(_apology(error), FAILURE)
+
+
+def _call(argv: list[str], m: Manager) -> Any:
+    """Parse, then run the verb; what Typer answered itself (help, version) returns a plain code."""
+    cut = argv.index("--") if "--" in argv else len(argv)
+    app = application(VERBS, m, argv[cut + 1 :])
+    app.callback()(_root)
+    bound = app(argv[:cut] or ["--help"], prog_name="hospes", standalone_mode=False)
+    return bound() if callable(bound) else bound
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hospes {hospes_version()}")
+        raise typer.Exit()
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hospes runs virtual machines: RISC-V guests, on a host with Python."""
+
+
+def _show(result: Any) -> int:
+    """Print a verb's result; its exit code if it has one."""
+    if isinstance(result, int):
+        return result
+    text = present(result)
+    if text:
+        print(text, flush=True)
+    return int(getattr(result, "exit_code", 0))
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def _sentence(error: typer.TyperException) -> str:
+    text = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
+    return text if text.endswith(".") else f"{text}."
+
+
+def _apology(error: Exception) -> str:
+    path = save_crash(error)
+    where = f"the details are in {path}" if path else "and the details could not be saved"
+    return f"Hospes itself failed ({type(error).__name__}), {where}."
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"hospes: {sentence}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,117 @@
+"""The program as a process: what it prints, exits with, loads, and how soon it answers."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from types import ModuleType
+
+import pytest
+
+from hospes.manager.verb import verb, verbs_of
+from hospes.ui import cli
+
+HELP_MS = 150
+
+
+def hospes(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hospes", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | environment,
+    )
+
+
+def test_version() -> None:
+    done = hospes("--version")
+    assert (done.returncode, done.stdout) == (0, "hospes 0.1.0\n")
+
+
+def test_help_without_words_and_with() -> None:
+    assert hospes().stdout == hospes("--help").stdout
+    assert "doctor" in hospes().stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dance"], "No such command 'dance'."),
+        (["doctor", "--fast"], "No such option: --fast."),
+        (["doctor", "--", "ls"], "'hospes doctor' takes no command after --."),
+        (["doctor", "now"], "Got unexpected extra argument(s) (now)."),
+    ],
+)
+def test_a_usage_error_is_one_sentence(words: list[str], sentence: str) -> None:
+    done = hospes(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert sentence.rstrip(".") in done.stderr
+
+
+def test_help_answers_soon() -> None:
+    took_ms = []
+    for _ in range(7):
+        began = time.perf_counter()
+        assert hospes("--help").returncode == 0
+        took_ms.append(1000 * (time.perf_counter() - began))
+    assert min(took_ms) < HELP_MS, f"median {statistics.median(took_ms):.0f} ms"
+
+
+def test_help_loads_no_native_code_and_no_arrays() -> None:
+    program = (
+        "import sys\n"
+        "from hospes.ui import cli\n"
+        "cli.run(['--help'])\n"
+        "sys.exit(str({'llvmlite', 'numpy', 'rich', 'hospes.api'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == "set()\n"
+
+
+def test_a_fault_of_ours_is_one_sentence_and_a_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: os.PathLike[str]
+) -> None:
+    @verb("GET /fault", "fault")
+    def fault(m: object) -> None:
+        """Fail."""
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setenv("HOSPES_CACHE", str(tmp_path))
+    monkeypatch.setattr(cli, "VERBS", _verbs(fault))
+    assert cli.run(["fault"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("hospes: Hospes itself failed (ZeroDivisionError), the details are in ")
+    assert error.count("\n") == 1
+    path = error.split(" are in ")[1].strip().rstrip(".")
+    with open(path) as file:
+        assert "secret" in file.read()
+
+
+def test_a_result_may_set_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Result:
+        exit_code = 7
+
+        def __str__(self) -> str:
+            return ""
+
+    @verb("GET /seven", "seven")
+    def seven(m: object) -> Result:
+        """Seven."""
+        return Result()
+
+    monkeypatch.setattr(cli, "VERBS", _verbs(seven))
+    assert cli.run(["seven"]) == 7
+
+
+def _verbs(function: object) -> object:
+    module = ModuleType(__name__)
+    module.function = function  # type: ignore[attr-defined]
+    return verbs_of(module)
