@@ -1,6 +1,6 @@
 """Privileged instructions, with the unprivileged ones that trap: ecall, ebreak and fence.i."""
 
-from hospes.isa.insn import insn
+from hospes.isa.insn import compressed, insn
 from hospes.isa.riscv.encoding import (
     BREAKPOINT,
     ECALL_FROM_U,
@@ -37,6 +37,9 @@ def ecall(h: Hart) -> None:
 def ebreak(h: Hart) -> None:
     """Breakpoint; the trap value is the instruction's own address (Privileged ISA, 3.1.16)."""
     raise Trap(BREAKPOINT, h.pc)
+
+
+c_ebreak = compressed("100 1 00000 00000 10", "c.ebreak", ebreak)
 
 
 @insn("0011000 00010 00000 000 00000 1110011", "mret", serial=True)
