@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hospes.manager.host import Probe, survey
-from hospes.manager.manager import Manager
-from hospes.manager.verbs.doctor import Examination, doctor
+from hospes.manager.host import survey
 
 
 def by_name() -> dict[str, bool]:
@@ -33,15 +31,3 @@ def test_a_cache_that_does_not_exist_yet_has_its_disk_measured(
 ) -> None:
     monkeypatch.setenv("HOSPES_CACHE", str(tmp_path / "not" / "yet"))
     assert "disk space" in by_name()
-
-
-def test_llvm_is_here() -> None:
-    assert by_name()["LLVM"]
-    assert doctor(Manager()).exit_code == 0
-
-
-def test_only_a_missing_requirement_is_a_failure() -> None:
-    optional = Probe("a", lambda: "", "x", "y").examine()
-    required = Probe("b", lambda: "", "x", "y", required=True).examine()
-    assert Examination((optional,)).exit_code == 0
-    assert Examination((optional, required)).exit_code == 1

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from hospes.manager.host import Capability
 from hospes.manager.verbs.doctor import Examination
-from hospes.ui.present import present, table
+from hospes.manager.verbs.show import Encoding, Meaning, Shown
+from hospes.ui.present import aligned, present
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,20 @@ def test_one_is_a_list_of_fields() -> None:
     ]
 
 
-def test_a_table_without_rows_has_headings() -> None:
-    assert table(["A", "B"], []) == "A  B"
+def test_columns_are_aligned_and_lines_end_with_text() -> None:
+    assert aligned([["A", "B", ""], ["long", "", "x"]]) == "A     B\nlong     x"
+
+
+def test_an_instruction_is_its_encodings_and_its_source() -> None:
+    shown = Shown(
+        "nop",
+        (Encoding("nop", "0000", ""), Encoding("c.nop {imm}", "01", "imm != 0")),
+        (Meaning("x.py:3", "def nop():\n    pass"),),
+    )
+    assert present(shown).split("\n\n") == [
+        "nop          0000\nc.nop {imm}  01    imm != 0",
+        "x.py:3\ndef nop():\n    pass",
+    ]
 
 
 def test_an_examination_says_what_is_done_without() -> None:

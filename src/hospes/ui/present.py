@@ -7,6 +7,7 @@ from typing import Any
 
 from hospes.manager.host import Capability
 from hospes.manager.verbs.doctor import Examination
+from hospes.manager.verbs.show import Shown
 
 
 @singledispatch
@@ -26,13 +27,20 @@ def _(result: Sequence[Any]) -> str:
         return "\n".join(present(one) for one in result)
     names = [field.name for field in dataclasses.fields(result[0])]
     rows = [[_cell(getattr(one, name)) for name in names] for one in result]
-    return table([name.replace("_", " ").upper() for name in names], rows)
+    return aligned([[name.replace("_", " ").upper() for name in names], *rows])
 
 
 @present.register
 def _(result: Examination) -> str:
     width = max(len(c.name) for c in result.capabilities)
     return "\n".join(f"{c.name:{width}}  {_judged(c)}" for c in result.capabilities)
+
+
+@present.register
+def _(result: Shown) -> str:
+    parts = [aligned([[e.syntax, e.pattern, e.where] for e in result.encodings])]
+    parts += [f"{meaning.place}\n{meaning.source}" for meaning in result.meanings]
+    return "\n\n".join(parts)
 
 
 def _judged(c: Capability) -> str:
@@ -42,12 +50,12 @@ def _judged(c: Capability) -> str:
     return f"{answer}for {c.needed_for}" + ("" if c.present else f"; without it, {c.without}")
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell, two blanks apart."""
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (headings, *rows)
+        for row in rows
     )
 
 

@@ -1,6 +1,6 @@
 """The verbs: everything a user can ask for, one function each."""
 
 from hospes.manager.verb import verbs_of
-from hospes.manager.verbs import doctor
+from hospes.manager.verbs import doctor, show
 
-VERBS = verbs_of(doctor)
+VERBS = verbs_of(doctor, show)
