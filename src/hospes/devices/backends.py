@@ -6,7 +6,7 @@ from typing import Protocol
 class CharacterBackend(Protocol):
     """Where a console's output goes."""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         """Take bytes without waiting; returns how many were taken, fewer meaning "full for now"."""
         ...
 
@@ -14,7 +14,7 @@ class CharacterBackend(Protocol):
 class EntropySource(Protocol):
     """Random bytes; a recorded machine gets them from its log."""
 
-    def read(self, count: int) -> bytes:
+    def read(self, count: int, /) -> bytes:
         """Exactly count random bytes."""
         ...
 
@@ -22,10 +22,10 @@ class EntropySource(Protocol):
 class DeviceMemory(Protocol):
     """Guest RAM as a device reaches it (DMA); both raise GuestError outside RAM."""
 
-    def read(self, gpa: int, count: int) -> bytes:
+    def read(self, gpa: int, count: int, /) -> bytes:
         """A copy of count bytes."""
         ...
 
-    def write(self, gpa: int, data: bytes) -> None:
+    def write(self, gpa: int, data: bytes, /) -> None:
         """Store bytes, marking the frames dirty."""
         ...

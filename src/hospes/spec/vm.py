@@ -1,0 +1,107 @@
+"""What a user asks for when asking for a machine: frozen, checked, each refusal one sentence."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from hospes.base.errors import HospesError
+
+CPUS_MAX: Final = 64
+PAGE_BYTES: Final = 4096
+MEMORY_MIN_BYTES: Final = 1024 * 1024
+MEMORY_MAX_BYTES: Final = 1 << 40
+MEMORY_DEFAULT_BYTES: Final = 1 << 30
+APPEND_MAX_BYTES: Final = 1023
+"""Linux on RISC-V keeps 1024 bytes of command line, the terminating zero included."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class EngineKind(StrEnum):
+    """Which engine runs the guest's instructions."""
+
+    THREADED = "threaded"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class VmSpec:
+    """One machine: processors, memory and what it boots; HospesError if that cannot be."""
+
+    kernel: Path | None = None
+    initrd: Path | None = None
+    bios: Path | None = None
+    append: str = ""
+    cpus: int = 1
+    memory_bytes: int = MEMORY_DEFAULT_BYTES
+    engine: EngineKind = EngineKind.THREADED
+
+    def __post_init__(self) -> None:
+        _check_boot(self)
+        _check_append(self.append)
+        _check_cpus(self.cpus)
+        _check_memory(self.memory_bytes)
+        _check_engine(self.engine)
+
+
+def parse_size(text: str, what: str = "memory") -> int:
+    """Bytes from texts such as `512M`, `1.5G`, `4GiB`; units are powers of 1024."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise HospesError(f"{what} {text!r} is not a size; write it like 512M or 2G")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def format_size(size_bytes: int) -> str:
+    """A size as a user writes it: the largest unit that leaves a whole number."""
+    for unit in "TGMK":
+        if size_bytes and size_bytes % _UNITS[unit.lower()] == 0:
+            return f"{size_bytes // _UNITS[unit.lower()]}{unit}"
+    return str(size_bytes)
+
+
+def _check_boot(spec: VmSpec) -> None:
+    if spec.kernel is None and spec.bios is None:
+        raise HospesError("there is nothing to boot; give --kernel, --bios or the name of an image")
+    if spec.initrd is not None and spec.kernel is None:
+        raise HospesError(f"initrd {spec.initrd} is of no use without a kernel; add --kernel")
+    if spec.append and spec.kernel is None:
+        raise HospesError("a kernel command line is of no use without a kernel; add --kernel")
+
+
+def _check_append(append: str) -> None:
+    size = len(append.encode())
+    if size > APPEND_MAX_BYTES:
+        raise HospesError(
+            f"the kernel command line has {size} bytes, but Linux on RISC-V keeps only "
+            f"{APPEND_MAX_BYTES}; shorten --append"
+        )
+    if not append.isprintable():
+        raise HospesError("the kernel command line has control characters; remove them")
+
+
+def _check_cpus(cpus: int) -> None:
+    if not 1 <= cpus <= CPUS_MAX:
+        raise HospesError(f"{cpus} CPUs cannot be had; ask for 1 to {CPUS_MAX}")
+
+
+def _check_memory(memory_bytes: int) -> None:
+    low, high = format_size(MEMORY_MIN_BYTES), format_size(MEMORY_MAX_BYTES)
+    if not MEMORY_MIN_BYTES <= memory_bytes <= MEMORY_MAX_BYTES:
+        raise HospesError(
+            f"{format_size(memory_bytes)} bytes of memory cannot be had; ask for {low} to {high}"
+        )
+    if memory_bytes % PAGE_BYTES:
+        raise HospesError(
+            f"memory of {memory_bytes} bytes is not a multiple of {PAGE_BYTES}; "
+            f"ask for {memory_bytes + -memory_bytes % PAGE_BYTES}"
+        )
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in EngineKind.__members__.values():
+        names = " or ".join(kind.value for kind in EngineKind)
+        raise HospesError(f"there is no engine {engine!r}; choose {names}")

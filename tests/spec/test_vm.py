@@ -1,0 +1,54 @@
+"""What can be asked for, and how the rest is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hospes.base.errors import HospesError
+from hospes.spec.vm import EngineKind, VmSpec, format_size, parse_size
+
+KERNEL = Path("/k")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("512M", 512 << 20), ("1G", 1 << 30), ("1.5g", 3 << 29), ("4GiB", 4 << 30), ("8192", 8192)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1G", "1X", "one", "1 G G"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(HospesError, match="is not a size; write it like 512M"):
+        parse_size(text)
+
+
+def test_formatting() -> None:
+    assert [format_size(n) for n in (1 << 30, 3 << 29, 4096, 100)] == ["1G", "1536M", "4K", "100"]
+
+
+def test_defaults() -> None:
+    spec = VmSpec(kernel=KERNEL)
+    assert (spec.cpus, spec.memory_bytes, spec.engine) == (1, 1 << 30, EngineKind.THREADED)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"kernel": None}, "nothing to boot; give --kernel"),
+        ({"kernel": None, "bios": KERNEL, "initrd": KERNEL}, "of no use without a kernel"),
+        ({"kernel": None, "bios": KERNEL, "append": "x"}, "of no use without a kernel"),
+        ({"cpus": 0}, "0 CPUs cannot be had; ask for 1 to 64"),
+        ({"cpus": 65}, "65 CPUs"),
+        ({"memory_bytes": 4096}, "4K bytes of memory cannot be had; ask for 1M to 1T"),
+        ({"memory_bytes": (1 << 20) + 1}, "not a multiple of 4096; ask for 1052672"),
+        ({"append": "x" * 1024}, "has 1024 bytes, but Linux on RISC-V keeps only 1023"),
+        ({"append": "a\nb"}, "control characters"),
+        ({"engine": "qemu"}, "no engine 'qemu'; choose threaded or reference"),
+    ],
+)
+def test_refusals(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(HospesError, match=words):
+        VmSpec(**{"kernel": KERNEL, **values})
