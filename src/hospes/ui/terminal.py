@@ -29,7 +29,7 @@ class RawTerminal:
 
     def __enter__(self) -> "RawTerminal":
         self._saved = termios.tcgetattr(self._fd)
-        tty.setraw(self._fd, termios.TCSADRAIN)
+        tty.setraw(self._fd, termios.TCSANOW)
         if self._resized is not None:
             self._saved_handler = signal.signal(signal.SIGWINCH, self._tell_size)
             self._tell_size()
@@ -44,7 +44,7 @@ class RawTerminal:
         if self._resized is not None:
             signal.signal(signal.SIGWINCH, self._saved_handler)
         if self._saved is not None:
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._saved)
 
     def _tell_size(self, number: int = 0, frame: FrameType | None = None) -> None:
         if self._resized is not None:
