@@ -3,30 +3,30 @@
 from enum import IntEnum
 from typing import Protocol
 
-from hospes.isa.riscv.encoding import EXIT_HYPERCALL, EXIT_WFI
+from hospes.isa.riscv import encoding
 from hospes.isa.riscv.hart import Hart
 
 
 class Exit(IntEnum):
     """Why `Engine.run` returned; also the value of Hart.exit_reason."""
 
-    BUDGET = 0
+    BUDGET = encoding.EXIT_BUDGET
     """The instructions asked for have run."""
-    KICK = 1
+    KICK = encoding.EXIT_KICK
     """Another thread asked for the hart's attention."""
-    DEVICE = 2
+    DEVICE = encoding.EXIT_DEVICE
     """An access at exit_gva, exit_gpa is not to RAM; nothing of the instruction at pc has run."""
-    HYPERCALL = EXIT_HYPERCALL
+    HYPERCALL = encoding.EXIT_HYPERCALL
     """A trap for our own SBI: exit_cause and exit_tval; pc is at the trapping instruction."""
-    WFI = EXIT_WFI
+    WFI = encoding.EXIT_WFI
     """The hart waits for an interrupt; pc is past the wfi."""
-    BREAKPOINT = 5
+    BREAKPOINT = encoding.EXIT_BREAKPOINT
     """A debugger's breakpoint at pc."""
-    REFERENCE = 6
+    REFERENCE = encoding.EXIT_REFERENCE
     """The instruction at pc is left to the reference engine."""
-    FRAME = 7
+    FRAME = encoding.EXIT_FRAME
     """The memory at exit_gpa must be provided before the instruction at pc can run."""
-    SHUTDOWN = 8
+    SHUTDOWN = encoding.EXIT_SHUTDOWN
     """The machine was switched off or reset by the guest."""
 
 

@@ -112,7 +112,14 @@ PMP_NA4: Final = 2 << 3
 PMP_NAPOT: Final = 3 << 3
 PMP_L: Final = 1 << 7
 
-# Values of Hart.exit_reason that semantics produce; hospes.engine.engine.Exit has them all.
+# Values of Hart.exit_reason; hospes.engine.engine.Exit says what they mean.
 EXIT_NONE: Final = 0
+EXIT_BUDGET: Final = 0
+EXIT_KICK: Final = 1
+EXIT_DEVICE: Final = 2
 EXIT_HYPERCALL: Final = 3
 EXIT_WFI: Final = 4
+EXIT_BREAKPOINT: Final = 5
+EXIT_REFERENCE: Final = 6
+EXIT_FRAME: Final = 7
+EXIT_SHUTDOWN: Final = 8

@@ -26,6 +26,8 @@ class Hart(Struct):
     the engine asks trap.deliverable_interrupt before the next instruction. kick is set by another
     thread to end a run. walk_shift is the extent over which a translation is uniform, PMP
     included; walk_leaf_shift the size of the leaf page itself, which sfence.vma forgets whole.
+    exit_instruction holds the bits of the instruction that left for a device access, if the engine
+    knows them, else 0: they spare the reference engine a fetch.
 
     exit_insn at a device exit is the instruction's bits, so that the machine can complete a plain
     load or store by itself, or 0 if the engine does not tell them.
@@ -98,6 +100,7 @@ class Hart(Struct):
     exit_tval = Word()
     exit_gva = Word()
     exit_gpa = Word()
+    exit_instruction = Word()
     exit_insn = Word()
 
     port: Port
