@@ -15,7 +15,7 @@ images: .venv/run.stamp
 test: lint images unit
 
 lint: .venv/test.stamp
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
