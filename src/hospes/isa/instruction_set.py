@@ -1,11 +1,15 @@
-"""A frozen collection of instructions: overlap check and decoder."""
+"""A frozen collection of instructions: overlap check, decoder, and the way to and from text."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hospes.base.errors import HospesError
+from hospes.isa.assembler import Assembler, Program
+from hospes.isa.disassembler import Disassembler
 from hospes.isa.insn import Insn, declared
+from hospes.isa.syntax import Dialect
 
 
 class Decoded(NamedTuple):
@@ -32,9 +36,9 @@ class InstructionSet:
     an instruction overrides a part of another). `by_name` keeps declaration order per mnemonic.
     """
 
-    def __init__(self, name: str, modules: Iterable[Any]) -> None:
+    def __init__(self, name: str, modules: Iterable[Any], dialect: Dialect) -> None:
         found = {id(made): made for module in modules for made in declared(module)}
-        self.name = name
+        self.name, self.dialect = name, dialect
         self.insns = tuple(sorted(found.values(), key=lambda made: -len(made.overrides)))
         check_overlaps(self.insns)
         names: dict[str, tuple[Insn, ...]] = {}
@@ -66,6 +70,31 @@ class InstructionSet:
             result = None if made is None else Decoded(made, made.arguments(word))
             self._cache[word] = result
             return result
+
+    def assemble(self, text: str, pc: int = 0, symbols: Mapping[str, int] | None = None) -> bytes:
+        """The bytes of an assembly source placed at pc; AssemblyError names a faulty line."""
+        return self.program(text, pc, symbols).code
+
+    def program(self, text: str, pc: int = 0, symbols: Mapping[str, int] | None = None) -> Program:
+        """Like assemble, with the symbols that the source defines."""
+        return self._assembler.assemble(text, pc, symbols)
+
+    def disassemble(self, word: int, pc: int = 0) -> str:
+        """The instruction in a word as text; a data directive if it is illegal."""
+        wide = word & 3 == 3
+        word &= 0xFFFF_FFFF if wide else 0xFFFF
+        made = self.find(word)
+        if made is None:
+            return f".word {word:#010x}" if wide else f".half {word:#06x}"
+        return self._disassembler.text(made, word, pc)
+
+    @cached_property
+    def _assembler(self) -> Assembler:
+        return Assembler(self.by_name, self.dialect)
+
+    @cached_property
+    def _disassembler(self) -> Disassembler:
+        return Disassembler(self.dialect)
 
 
 def check_overlaps(insns: Iterable[Insn]) -> None:

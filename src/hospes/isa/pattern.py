@@ -54,6 +54,17 @@ class Field:
         return max(piece.value_lo + piece.width for piece in self.pieces)
 
     @property
+    def low(self) -> int:
+        """The smallest value."""
+        return self.add - (1 << self.width - 1 if self.signed else 0)
+
+    @property
+    def high(self) -> int:
+        """The largest value."""
+        ones = sum((1 << width) - 1 << value_lo for _, width, value_lo in self.pieces)
+        return self.add + (ones & ~(1 << self.width - 1) if self.signed else ones)
+
+    @property
     def mask(self) -> int:
         """The instruction bits that belong to this field."""
         return self.insert_raw((1 << self.width) - 1)
@@ -83,7 +94,7 @@ class Field:
         """The instruction bits that hold a value; ValueError if the field cannot hold it."""
         word = self.insert_raw(value - self.add)
         if self.extract(word) != value:
-            raise ValueError(f"{value:#x} does not fit {self.name}")
+            raise ValueError(f"{value:#x} does not fit {self.name} ({self.low} to {self.high})")
         return word
 
 

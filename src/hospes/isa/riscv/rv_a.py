@@ -100,25 +100,25 @@ def amoor_w(h: Hart, rd: int, rs1: int, rs2: int) -> None:
 
 @insn("10000 aq rl rs2 rs1 010 rd 0101111", "amomin.w{aqrl} {rd}, {rs2}, ({rs1})")
 def amomin_w(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Lesser, signed of a word in memory and rs2."""
+    """Lesser, as signed numbers, of a word in memory and rs2."""
     h.x[rd] = s32(amo32(h, "min", word_address(h, rs1), h.x[rs2]))
 
 
 @insn("10100 aq rl rs2 rs1 010 rd 0101111", "amomax.w{aqrl} {rd}, {rs2}, ({rs1})")
 def amomax_w(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Greater, signed of a word in memory and rs2."""
+    """Greater, as signed numbers, of a word in memory and rs2."""
     h.x[rd] = s32(amo32(h, "max", word_address(h, rs1), h.x[rs2]))
 
 
 @insn("11000 aq rl rs2 rs1 010 rd 0101111", "amominu.w{aqrl} {rd}, {rs2}, ({rs1})")
 def amominu_w(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Lesser, unsigned of a word in memory and rs2."""
+    """Lesser, as unsigned numbers, of a word in memory and rs2."""
     h.x[rd] = s32(amo32(h, "minu", word_address(h, rs1), h.x[rs2]))
 
 
 @insn("11100 aq rl rs2 rs1 010 rd 0101111", "amomaxu.w{aqrl} {rd}, {rs2}, ({rs1})")
 def amomaxu_w(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Greater, unsigned of a word in memory and rs2."""
+    """Greater, as unsigned numbers, of a word in memory and rs2."""
     h.x[rd] = s32(amo32(h, "maxu", word_address(h, rs1), h.x[rs2]))
 
 
@@ -179,23 +179,23 @@ def amoor_d(h: Hart, rd: int, rs1: int, rs2: int) -> None:
 
 @insn("10000 aq rl rs2 rs1 011 rd 0101111", "amomin.d{aqrl} {rd}, {rs2}, ({rs1})")
 def amomin_d(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Lesser, signed of a doubleword in memory and rs2."""
+    """Lesser, as signed numbers, of a doubleword in memory and rs2."""
     h.x[rd] = amo64(h, "min", doubleword_address(h, rs1), h.x[rs2])
 
 
 @insn("10100 aq rl rs2 rs1 011 rd 0101111", "amomax.d{aqrl} {rd}, {rs2}, ({rs1})")
 def amomax_d(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Greater, signed of a doubleword in memory and rs2."""
+    """Greater, as signed numbers, of a doubleword in memory and rs2."""
     h.x[rd] = amo64(h, "max", doubleword_address(h, rs1), h.x[rs2])
 
 
 @insn("11000 aq rl rs2 rs1 011 rd 0101111", "amominu.d{aqrl} {rd}, {rs2}, ({rs1})")
 def amominu_d(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Lesser, unsigned of a doubleword in memory and rs2."""
+    """Lesser, as unsigned numbers, of a doubleword in memory and rs2."""
     h.x[rd] = amo64(h, "minu", doubleword_address(h, rs1), h.x[rs2])
 
 
 @insn("11100 aq rl rs2 rs1 011 rd 0101111", "amomaxu.d{aqrl} {rd}, {rs2}, ({rs1})")
 def amomaxu_d(h: Hart, rd: int, rs1: int, rs2: int) -> None:
-    """Greater, unsigned of a doubleword in memory and rs2."""
+    """Greater, as unsigned numbers, of a doubleword in memory and rs2."""
     h.x[rd] = amo64(h, "maxu", doubleword_address(h, rs1), h.x[rs2])
