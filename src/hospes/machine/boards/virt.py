@@ -1,0 +1,111 @@
+"""The `virt` board: the devices and addresses of QEMU's RISC-V board of that name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from hospes.base.clock import Clock
+from hospes.base.errors import HospesError
+from hospes.devices.backends import CharacterBackend, DeviceMemory, EntropySource
+from hospes.devices.bus import Bus
+from hospes.devices.device import Device
+from hospes.devices.irq.aclint import Aclint
+from hospes.devices.irq.line import HartLines
+from hospes.devices.irq.plic import Plic
+from hospes.devices.power import PowerCallback, TestFinisher
+from hospes.devices.rtc import Rtc
+from hospes.devices.stream import CharacterStream
+from hospes.devices.uart import Uart
+from hospes.firmware import fdt
+from hospes.firmware.image import BootFiles
+from hospes.firmware.placement import FDT_ROOM_BYTES, RAM_BASE, Placement, plan_boot
+from hospes.machine.boards.virt_tree import Place, TreeFacts, device_tree
+from hospes.spec.vm import VmSpec
+
+LAYOUT: Final = {
+    "test": Place(0x10_0000, 0x1000),
+    "rtc": Place(0x10_1000, 0x1000, 11),
+    "clint": Place(0x200_0000, 0x1_0000),
+    "plic": Place(0xC00_0000, 0x60_0000),
+    "uart": Place(0x1000_0000, 0x100, 10),
+}
+VIRTIO_SLOTS: Final = tuple(Place(0x1000_1000 + n * 0x1000, 0x1000, 1 + n) for n in range(8))
+RNG_SEED_BYTES: Final = 32
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a board is plugged into; one `lines` entry per hart."""
+
+    memory: DeviceMemory
+    lines: Sequence[HartLines]
+    timebase: Callable[[], int]
+    clock: Clock
+    console: CharacterBackend
+    agent: CharacterBackend
+    entropy: EntropySource
+    on_power: PowerCallback
+
+
+@dataclass(frozen=True)
+class Board:
+    """A built board: call `load` once, then start every hart at `placement.entry`.
+
+    A hart starts with a0 = its number, a1 = `placement.fdt_gpa`, a2 = `placement.dynamic_info_gpa`.
+    `bus.tick()` is due after `bus.due_in_ns()`, after input was received and before every pause.
+    """
+
+    bus: Bus
+    aclint: Aclint
+    plic: Plic
+    console: CharacterStream
+    agent: CharacterStream
+    placement: Placement
+    fdt: bytes
+
+    @property
+    def devices(self) -> dict[str, Device]:
+        """Every device by name, in the order of a snapshot."""
+        return {mapping.name: mapping.device for mapping in self.bus.mappings}
+
+    def load(self, memory: DeviceMemory) -> None:
+        """Write everything that boots into memory, which is zero at the start."""
+        for segment in self.placement.segments:
+            memory.write(segment.gpa, segment.data)
+        memory.write(self.placement.fdt_gpa, self.fdt)
+
+
+def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
+    """Put a machine together; HospesError when what boots does not fit its memory."""
+    placement = plan_boot(spec.memory_bytes, files)
+    bus = Bus()
+    plic = Plic(outside.lines)
+    aclint = Aclint(outside.lines, outside.timebase)
+    console = CharacterStream(outside.console, outside.clock)
+    agent = CharacterStream(outside.agent, outside.clock)
+    devices: dict[str, Device] = {
+        "test": TestFinisher(outside.on_power),
+        "rtc": Rtc(plic.line(LAYOUT["rtc"].source), outside.clock),
+        "clint": aclint,
+        "plic": plic,
+        "uart": Uart(plic.line(LAYOUT["uart"].source), console),
+    }
+    for name, device in devices.items():
+        bus.map(name, LAYOUT[name].base, device, LAYOUT[name].size)
+    tree = _tree(spec, placement, outside.entropy)
+    return Board(bus, aclint, plic, console, agent, placement, tree)
+
+
+def _tree(spec: VmSpec, placement: Placement, entropy: EntropySource) -> bytes:
+    facts = TreeFacts(
+        cpus=spec.cpus,
+        memory_base=RAM_BASE,
+        memory_bytes=spec.memory_bytes,
+        append=spec.append,
+        initrd=placement.initrd,
+        rng_seed=entropy.read(RNG_SEED_BYTES),
+    )
+    blob = fdt.write(device_tree(facts, LAYOUT, VIRTIO_SLOTS))
+    if len(blob) > FDT_ROOM_BYTES:
+        raise HospesError(f"the device tree of {spec.cpus} CPUs is too large; ask for fewer")
+    return blob
