@@ -28,9 +28,6 @@ class Hart(Struct):
     included; walk_leaf_shift the size of the leaf page itself, which sfence.vma forgets whole.
     exit_instruction holds the bits of the instruction that left for a device access, if the engine
     knows them, else 0: they spare the reference engine a fetch.
-
-    exit_insn at a device exit is the instruction's bits, so that the machine can complete a plain
-    load or store by itself, or 0 if the engine does not tell them.
     """
 
     x = Words(33)
@@ -101,6 +98,5 @@ class Hart(Struct):
     exit_gva = Word()
     exit_gpa = Word()
     exit_instruction = Word()
-    exit_insn = Word()
 
     port: Port
