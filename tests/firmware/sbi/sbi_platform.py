@@ -67,6 +67,12 @@ class FakePlatform:
         self.resets: list[tuple[ResetType, int]] = []
         self.sbi = Sbi(self)
 
+    def hart_state(self, hartid: int) -> HartState:
+        return self.hart_states[hartid]
+
+    def set_hart_state(self, hartid: int, state: HartState) -> None:
+        self.hart_states[hartid] = state
+
     def console_write(self, data: bytes) -> int:
         taken = data[: self.room]
         self.output += taken

@@ -3,7 +3,7 @@
 Source: RISC-V Supervisor Binary Interface Specification 2.0, chapters 3 and 4.
 """
 
-from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
@@ -62,14 +62,18 @@ class GuestMemory(Protocol):
 
 
 class Platform(Protocol):
-    """What the SBI acts on; harts and their states are indexed by hartid."""
+    """What the SBI acts on; harts are indexed by hartid."""
 
     @property
     def harts(self) -> Sequence[Hart]: ...
     @property
-    def hart_states(self) -> MutableSequence[HartState]: ...
-    @property
     def memory(self) -> GuestMemory: ...
+
+    def hart_state(self, hartid: int) -> HartState:
+        """The HSM state of a hart."""
+
+    def set_hart_state(self, hartid: int, state: HartState) -> None:
+        """Start, stop or suspend a hart."""
 
     def console_write(self, data: bytes) -> int:
         """Hand bytes to the host's side of the console; returns how many were taken."""

@@ -24,26 +24,26 @@ def hart_start(platform: Platform, hart: Hart, arguments: Sequence[int]) -> Answ
     hartid, gpa, opaque = arguments[:3]
     if hartid >= len(platform.harts):
         return failure(SbiError.INVALID_PARAM)
-    if platform.hart_states[hartid] != HartState.STOPPED:
+    if platform.hart_state(hartid) != HartState.STOPPED:
         return failure(SbiError.ALREADY_AVAILABLE)
     if gpa & 1 or not platform.memory.contains(gpa, 2):
         return failure(SbiError.INVALID_ADDRESS)
     enter_supervisor(platform.harts[hartid], gpa, opaque)
-    platform.hart_states[hartid] = HartState.STARTED
+    platform.set_hart_state(hartid, HartState.STARTED)
     platform.wake(hartid)
     return success()
 
 
 def hart_stop(platform: Platform, hart: Hart, arguments: Sequence[int]) -> None:
     """Stop the calling hart; the call returns only if it fails, and it does not."""
-    platform.hart_states[hart.hartid] = HartState.STOPPED
+    platform.set_hart_state(hart.hartid, HartState.STOPPED)
 
 
 def hart_get_status(platform: Platform, hart: Hart, arguments: Sequence[int]) -> Answer:
     """The state of hart a0."""
     if arguments[0] >= len(platform.harts):
         return failure(SbiError.INVALID_PARAM)
-    return success(platform.hart_states[arguments[0]])
+    return success(platform.hart_state(arguments[0]))
 
 
 def hart_suspend(platform: Platform, hart: Hart, arguments: Sequence[int]) -> Answer | None:
@@ -59,7 +59,7 @@ def hart_suspend(platform: Platform, hart: Hart, arguments: Sequence[int]) -> An
         return failure(SbiError.NOT_SUPPORTED if known else SbiError.INVALID_PARAM)
     if kind == NON_RETENTIVE and (gpa & 1 or not platform.memory.contains(gpa, 2)):
         return failure(SbiError.INVALID_ADDRESS)
-    platform.hart_states[hart.hartid] = HartState.SUSPENDED
+    platform.set_hart_state(hart.hartid, HartState.SUSPENDED)
     if kind == RETENTIVE:
         return success()
     enabled, timer, pending = hart.mie, hart.stimecmp, hart.mip

@@ -1,0 +1,98 @@
+"""Completes a hart's load or store to a device without executing the instruction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from hospes.base.bits import s8, s16, s32
+from hospes.isa.instruction_set import InstructionSet
+from hospes.isa.riscv import rv_i
+from hospes.isa.riscv.hart import SINK, Hart
+
+Extend = Callable[[int], int]
+
+
+class DeviceBus(Protocol):
+    """Where devices answer; None and False: there is none at that address."""
+
+    def read(self, gpa: int, size: int) -> int | None: ...
+    def write(self, gpa: int, size: int, value: int) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a load or store instruction moves: register x[register], size bytes."""
+
+    size: int
+    register: int
+    length: int
+    extend: Extend | None = None
+    store: bool = False
+
+
+LOADS: Final[dict[Callable[..., None], tuple[int, Extend | None]]] = {
+    rv_i.lb: (1, s8),
+    rv_i.lh: (2, s16),
+    rv_i.lw: (4, s32),
+    rv_i.lbu: (1, None),
+    rv_i.lhu: (2, None),
+    rv_i.lwu: (4, None),
+    rv_i.ld: (8, None),
+}
+STORES: Final[dict[Callable[..., None], int]] = {
+    rv_i.sb: 1,
+    rv_i.sh: 2,
+    rv_i.sw: 4,
+    rv_i.sd: 8,
+}
+
+
+class Mmio:
+    """The instructions seen at device exits so far, and the bus that answers them."""
+
+    def __init__(self, bus: DeviceBus, instructions: InstructionSet) -> None:
+        self._read, self._write = bus.read, bus.write
+        self._instructions = instructions
+        self._accesses: dict[int, Access | None] = {0: None}
+
+    def complete(self, hart: Hart) -> bool:
+        """Do what the hart's device exit asks for and go on to the next instruction.
+
+        False, with nothing done, if it takes the instruction itself: an AMO, a misaligned access,
+        no device there.
+        """
+        word = hart.exit_instruction
+        try:
+            access = self._accesses[word]
+        except KeyError:
+            access = self._accesses[word] = self._find(word)
+        if access is None:
+            return False
+        gpa, size = hart.exit_gpa, access.size
+        if gpa & (size - 1):
+            return False
+        if access.store:
+            if not self._write(gpa, size, hart.x[access.register] & ((1 << 8 * size) - 1)):
+                return False
+        else:
+            value = self._read(gpa, size)
+            if value is None:
+                return False
+            hart.x[access.register] = value if access.extend is None else access.extend(value)
+        hart.pc += access.length
+        hart.instret += 1
+        return True
+
+    def _find(self, word: int) -> Access | None:
+        """What an instruction moves; None if it is not a plain integer load or store."""
+        decoded = self._instructions.decode(word)
+        if decoded is None:
+            return None
+        insn = decoded.insn
+        operands = dict(zip((name for name, _ in insn.operands), decoded.operands, strict=True))
+        if insn.function in LOADS:
+            size, extend = LOADS[insn.function]
+            return Access(size, operands.get("rd", SINK), insn.length, extend)
+        if insn.function in STORES:
+            return Access(STORES[insn.function], operands["rs2"], insn.length, store=True)
+        return None
