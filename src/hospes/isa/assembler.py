@@ -193,19 +193,23 @@ class Pass:
         forms = [f for f in self.forms.get(base, ()) if f.template.suffix or not suffixes]
         if not forms:
             raise ValueError(f"there is no instruction {mnemonic}")
+        refusal = f"it should look like '{forms[0].template.syntax}'"
         for form in forms:
-            values = form.template.read(operands, self.pc, self.dialect, self.later)
+            try:
+                values = form.template.read(operands, self.pc, self.dialect, self.later)
+            except ValueError as error:
+                refusal = str(error)
+                continue
             if values is not None:
-                values |= suffixes
-                for name, preset in form.presets.items():
-                    values[name] = preset if isinstance(preset, int) else values[preset]
-                self._emit(form.insn, values)
+                self._emit(form, values | suffixes)
                 return
-        raise ValueError(f"it should look like '{forms[0].template.syntax}'")
+        raise ValueError(refusal)
 
-    def _emit(self, insn: Insn, values: dict[str, int]) -> None:
-        word = insn.encode(values) if self.final else 0
-        self.code += word.to_bytes(insn.length, "little")
+    def _emit(self, form: Form, values: dict[str, int]) -> None:
+        for name, preset in form.presets.items():
+            values[name] = preset if isinstance(preset, int) else values[preset]
+        word = form.insn.encode(values) if self.final else 0
+        self.code += word.to_bytes(form.insn.length, "little")
 
 
 def _string(text: str) -> bytes:

@@ -106,8 +106,8 @@ def check_overlaps(insns: Iterable[Insn]) -> None:
                 made.name in other.overrides or other.name in made.overrides
             ):
                 raise HospesError(
-                    f"instructions {made.name} ({made.pattern}) and {other.name} "
-                    f"({other.pattern}) overlap; separate them or name one in 'overrides'"
+                    f"instructions {other.name} ({other.pattern}) and {made.name} "
+                    f"({made.pattern}) overlap; separate them or name one in 'overrides'"
                 )
         seen.append(made)
 

@@ -17,7 +17,6 @@ FLOAT_NAMES: Final = (
     "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 )  # fmt: skip
 ROUNDING_NAMES: Final = {"rne": 0, "rtz": 1, "rdn": 2, "rup": 3, "rmm": 4, "dyn": 7}
-DYNAMIC_ROUNDING: Final = 7
 
 
 class Name:
@@ -104,15 +103,16 @@ def _register_kind(what: str, names: tuple[str, ...], **more: int) -> Kind:
     return Name(what, values, dict(enumerate(names)))
 
 
+def _rounding_kind(default: int) -> Kind:
+    names = {number: name for name, number in ROUNDING_NAMES.items()}
+    return Name("a rounding mode", ROUNDING_NAMES, names, default=default, numeric=True)
+
+
 INTEGER: Final = _register_kind("an integer register", INTEGER_NAMES, fp=8)
 FLOAT: Final = _register_kind("a floating-point register", FLOAT_NAMES)
-ROUNDING: Final = Name(
-    "a rounding mode",
-    ROUNDING_NAMES,
-    {number: name for name, number in ROUNDING_NAMES.items()},
-    default=DYNAMIC_ROUNDING,
-    numeric=True,
-)
+ROUNDING: Final = _rounding_kind(ROUNDING_NAMES["dyn"])
+EXACT_ROUNDING: Final = _rounding_kind(ROUNDING_NAMES["rne"])
+"""For conversions that never round; binutils, too, encodes rne when none is given."""
 CSR: Final = Name(
     "a CSR",
     {csr.name: number for number, csr in CSRS.items()},
@@ -120,7 +120,7 @@ CSR: Final = Name(
     numeric=True,
 )
 KINDS: Final[Mapping[str, Kind]] = {
-    "f": FLOAT, "hi": Upper(), "pc": Target(), "rm": ROUNDING, "csr": CSR,
+    "f": FLOAT, "hi": Upper(), "pc": Target(), "rm": ROUNDING, "exact": EXACT_ROUNDING, "csr": CSR,
     "pred": Ordering(), "succ": Ordering(), "rd": INTEGER, "rs1": INTEGER, "rs2": INTEGER,
     "rs3": INTEGER,
 }  # fmt: skip

@@ -76,7 +76,7 @@ def fcvt_lu_d(h: Hart, rd: int, rs1: int, rm: int) -> None:
     dirty_fp(h)
 
 
-@insn("1101001 00000 rs1 rm rd 1010011", "fcvt.d.w {rd:f}, {rs1}, {rm}")
+@insn("1101001 00000 rs1 rm rd 1010011", "fcvt.d.w {rd:f}, {rs1}, {rm:exact}")
 def fcvt_d_w(h: Hart, rd: int, rs1: int, rm: int) -> None:
     """A double from a signed word."""
     rounding_mode(h, rm)
@@ -84,7 +84,7 @@ def fcvt_d_w(h: Hart, rd: int, rs1: int, rm: int) -> None:
     dirty_fp(h)
 
 
-@insn("1101001 00001 rs1 rm rd 1010011", "fcvt.d.wu {rd:f}, {rs1}, {rm}")
+@insn("1101001 00001 rs1 rm rd 1010011", "fcvt.d.wu {rd:f}, {rs1}, {rm:exact}")
 def fcvt_d_wu(h: Hart, rd: int, rs1: int, rm: int) -> None:
     """A double from an unsigned word."""
     rounding_mode(h, rm)
@@ -128,7 +128,7 @@ def fcvt_s_d(h: Hart, rd: int, rs1: int, rm: int) -> None:
     dirty_fp(h)
 
 
-@insn("0100001 00000 rs1 rm rd 1010011", "fcvt.d.s {rd:f}, {rs1:f}, {rm}")
+@insn("0100001 00000 rs1 rm rd 1010011", "fcvt.d.s {rd:f}, {rs1:f}, {rm:exact}")
 def fcvt_d_s(h: Hart, rd: int, rs1: int, rm: int) -> None:
     """A single as a double; never rounds, but a reserved rm is illegal all the same."""
     rounding_mode(h, rm)
