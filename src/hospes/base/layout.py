@@ -94,3 +94,11 @@ class Struct:
         if block is None:
             block = memoryview(bytearray(self.size_bytes))
         self.words = block.cast("B")[: self.size_bytes].cast("Q")
+
+    def rebase(self, block: memoryview) -> None:
+        """Move the words into another block, which is at least as large; values are kept."""
+        words = block.cast("B")[: self.size_bytes].cast("Q")
+        words[:] = self.words
+        self.words = words
+        for name in [name for name, held in self.__dict__.items() if isinstance(held, Array)]:
+            del self.__dict__[name]

@@ -111,7 +111,7 @@ class Emitter:
     def body(self) -> str:
         """The text between the braces."""
         slots = [f"  {ref} = alloca i64" for ref in self.slots.values()]
-        return "\n".join(["entry:", *slots, *self.lines])
+        return "\n".join(["begin:", *slots, *self.lines])
 
 
 METADATA = """

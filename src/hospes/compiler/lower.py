@@ -157,6 +157,10 @@ class Lowering(Expressions):
         if not self.emitter.terminated:
             self.target.finish(self, self.source.tree, None)
 
+    def detached(self) -> Lowering:
+        """A lowering into an empty function of its own, for code that is not from a source."""
+        return Lowering(self.module, self.source, NativeFunction(Emitter()), {}, {})
+
     def statements(self, body: list[ast.stmt]) -> None:
         for statement in body:
             if self.emitter.terminated:
@@ -186,7 +190,15 @@ class Lowering(Expressions):
     def _lower_Assign(self, node: ast.Assign) -> None:  # noqa: N802
         if len(node.targets) != 1:
             self.fail(node, "assign to one target at a time")
-        self._assign(node.targets[0], self.word(node.value))
+        target = node.targets[0]
+        if not isinstance(target, ast.Tuple):
+            self._assign(target, self.word(node.value))
+            return
+        if not isinstance(node.value, ast.Tuple) or len(node.value.elts) != len(target.elts):
+            self.fail(node, "assign as many values as there are targets")
+        values = [self.word(element) for element in node.value.elts]
+        for element, value in zip(target.elts, values, strict=True):
+            self._assign(element, value)
 
     def _lower_AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
         if node.value is None:
@@ -428,16 +440,16 @@ class Expansion:
 
 def _assigned_names(tree: ast.FunctionDef) -> set[str]:
     """The names a function assigns, loop variables of unrolled loops aside."""
-    return {
-        node.id
-        for statement in ast.walk(tree)
-        if isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign)
-        for target in (
-            statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        )
-        for node in [target]
-        if isinstance(node, ast.Name)
-    }
+    targets: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets.append(node.target)
+    for target in list(targets):
+        if isinstance(target, ast.Tuple):
+            targets += target.elts
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _as_load(target: ast.expr) -> ast.expr:

@@ -80,7 +80,7 @@ class ReferencePort:
 
     def begin(self) -> None:
         """Start on a hart that may have run elsewhere; a device exit's translation still holds."""
-        self.flush_tlb()
+        self._forget()
         self._hint_gva = NO_ADDRESS
         if self.hart.exit_reason == EXIT_DEVICE:
             self._hint_gva, self._hint_gpa = self.hart.exit_gva, self.hart.exit_gpa
@@ -230,10 +230,14 @@ class ReferencePort:
         """Ticks of the timebase."""
         return self.timebase.ticks(self.hart) & U64_MAX
 
-    def flush_tlb(self) -> None:
-        """Forget every translation."""
+    def _forget(self) -> None:
         self._data.clear()
         self._code.clear()
+
+    def flush_tlb(self) -> None:
+        """Forget every translation; an engine that keeps its own will see h.resync."""
+        self._forget()
+        self.hart.resync = 1
 
     def flush_tlb_page(self, gva: int) -> None:
         """Forget everything, and so the page, whatever its size."""
@@ -248,4 +252,5 @@ class ReferencePort:
         self.flush_tlb()
 
     def flush_code(self) -> None:
-        """Instructions are fetched from memory each time; there is nothing to forget."""
+        """Instructions are fetched from memory each time; other engines look at h.resync."""
+        self.hart.resync = 1

@@ -1,0 +1,1 @@
+"""The threaded engine: guest code as arrays of ops whose native handlers call each other."""

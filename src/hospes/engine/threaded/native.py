@@ -1,0 +1,71 @@
+"""The engine's native code: taken from the cache on disk, or generated once and put there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import hospes
+from hospes.base.paths import cache_directory
+from hospes.compiler.native import NativeCode, cache_key, compile_text, source_files
+
+PACKAGES: Final = ("base", "isa", "compiler", "memory", "engine")
+"""Rooms whose source decides what the native code is."""
+
+Progress = Callable[[str], None]
+_loaded: dict[str, NativeCode] = {}
+
+
+def silent(message: str) -> None:
+    """No progress line."""
+
+
+def load_engine(progress: Progress = silent) -> Callable[[int], None]:
+    """The entry point of the engine's native code: a C function of the hart's address.
+
+    progress is told once when the code has to be generated first, which takes seconds.
+    """
+    root = Path(hospes.__file__).parent
+    key = cache_key(source_files(*(root / name for name in PACKAGES)))
+    if key not in _loaded:
+        _loaded[key] = NativeCode(_object_code(key, progress))
+    return _loaded[key].function("enter", ctypes.c_void_p)
+
+
+def _object_code(key: str, progress: Progress) -> bytes:
+    path = cache_directory() / "native" / f"{key}.o"
+    try:
+        return path.read_bytes()
+    except OSError:
+        pass
+    progress("generating native code for this processor (once)")
+    code = compile_text(_engine_text())
+    _store(path, code)
+    return code
+
+
+def _engine_text() -> str:
+    """Imported late: a warm start needs neither the instructions nor the compiler's front end."""
+    from hospes.engine.threaded.build import engine_text
+    from hospes.isa.riscv.profile import RV64
+
+    return engine_text(RV64)
+
+
+def _store(path: Path, code: bytes) -> None:
+    """Put an object into the cache atomically; a cache that cannot be written is done without."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            try:
+                file.write(code)
+                file.close()
+                os.replace(file.name, path)
+            except OSError:
+                Path(file.name).unlink(missing_ok=True)
+    except OSError:
+        return

@@ -1,0 +1,87 @@
+"""Ops: where an instruction's operands lie, and how the native decoder fills them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hospes.compiler.width import Interval
+from hospes.engine.threaded.state import OP_IMM, OP_RD, OP_RS1, OP_RS2, OP_RS3
+from hospes.isa.insn import Insn, Semantics
+from hospes.isa.pattern import Field
+from hospes.isa.riscv.hart import SINK
+
+REGISTER_BYTES = {"rd": OP_RD, "rs1": OP_RS1, "rs2": OP_RS2, "rs3": OP_RS3}
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where an op holds one operand: a byte offset, 1 or 4 bytes, and the operand's interval."""
+
+    name: str
+    offset: int
+    size_bytes: int
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A semantic function with all encodings that lead to it and the slots of its operands."""
+
+    function: Semantics
+    insns: tuple[Insn, ...]
+    slots: tuple[Slot, ...]
+    serial: bool
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The instruction lengths in use, in bytes."""
+        return tuple(sorted({made.length for made in self.insns}))
+
+
+def operations_of(insns: tuple[Insn, ...]) -> list[Operation]:
+    """The operations behind a list of encodings."""
+    groups: dict[Semantics, list[Insn]] = {}
+    for made in insns:
+        groups.setdefault(made.function, []).append(made)
+    return [
+        Operation(function, tuple(group), _slots(group), group[0].serial)
+        for function, group in groups.items()
+    ]
+
+
+def _slots(insns: list[Insn]) -> tuple[Slot, ...]:
+    """Registers have a byte each; the first other operand is the immediate, more take bytes."""
+    names = [operand.name for operand in insns[0].operands]
+    places = {name: (REGISTER_BYTES[name], 1) for name in names if name in REGISTER_BYTES}
+    free = [offset for offset in (OP_RS1, OP_RS2, OP_RS3, OP_RD) if (offset, 1) not in places.values()]
+    wide = [(OP_IMM, 4)]
+    for name in sorted(set(names) - set(places), key=lambda name: -_interval(name, insns).hi):
+        places[name] = wide.pop() if wide else (free.pop(0), 1)
+    return tuple(Slot(name, *places[name], _interval(name, insns)) for name in names)
+
+
+def _interval(name: str, insns: list[Insn]) -> Interval:
+    """All values the operand can have, over every encoding."""
+    intervals = []
+    for made in insns:
+        source = dict(made.operands)[name]
+        if isinstance(source, int):
+            intervals.append(Interval(source, source))
+        else:
+            intervals.append(_field_interval(source))
+            if name == "rd" and made.integer_destination:
+                intervals.append(Interval(SINK, SINK))
+    joined = intervals[0]
+    for interval in intervals[1:]:
+        joined = joined.join(interval)
+    return joined
+
+
+def _field_interval(field: Field) -> Interval:
+    if field.signed:
+        return Interval(-(1 << (field.width - 1)), (1 << (field.width - 1)) - 1)
+    return Interval(field.add, field.add + (1 << field.width) - 1)
