@@ -6,6 +6,7 @@ from hospes.devices.bus import Bus
 from hospes.engine.engine import Engine
 from hospes.engine.port import ReferencePort
 from hospes.engine.reference import ReferenceEngine
+from hospes.engine.threaded.native import Progress, silent
 from hospes.engine.timebase import Timebase
 from hospes.isa.riscv.hart import Hart
 from hospes.memory.space import Memory
@@ -18,13 +19,20 @@ SLICES: Final = {EngineKind.THREADED: (1_000_000, 100_000), EngineKind.REFERENCE
 class Engines:
     """The reference engine, always there to finish what another one leaves, and the others."""
 
-    def __init__(self, memory: Memory, bus: Bus, timebase: Timebase) -> None:
+    def __init__(
+        self, memory: Memory, bus: Bus, timebase: Timebase, progress: Progress = silent
+    ) -> None:
+        self._progress = progress
         self._memory, self._bus, self._timebase = memory, bus, timebase
         self.reference = ReferenceEngine(memory, bus, timebase)
         self._made: dict[EngineKind, Engine] = {EngineKind.REFERENCE: self.reference}
 
     def engine(self, kind: EngineKind) -> Engine:
         """The engine of a kind."""
+        if kind not in self._made:
+            from hospes.engine.threaded.engine import ThreadedEngine
+
+            self._made[kind] = ThreadedEngine(self._memory, self._timebase, self._progress)
         return self._made[kind]
 
     def hart(self, kind: EngineKind, number: int) -> Hart:
@@ -45,7 +53,10 @@ class Engines:
 
     def statistics(self) -> dict[str, int]:
         """What the engines count themselves."""
-        return {}
+        counts: dict[str, int] = {}
+        for engine in self._made.values():
+            counts |= engine.statistics()
+        return counts
 
     def close(self) -> None:
         """Give back what the engines hold."""

@@ -5,13 +5,8 @@ from typing import Final
 
 from hospes.isa.riscv.encoding import STATUS_FS_SHIFT, STATUS_SD
 from hospes.isa.riscv.hart import Hart
+from hospes.isa.riscv.registers import INTEGER_NAMES
 
-ABI_NAMES: Final = (
-    *("zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1"),
-    *(f"a{n}" for n in range(8)),
-    *(f"s{n}" for n in range(2, 12)),
-    *(f"t{n}" for n in range(3, 7)),
-)
 CSR_NAMES: Final = (
     *("medeleg", "mideleg", "mie", "mtvec", "mepc", "mcause", "mtval", "mscratch"),
     *("menvcfg", "stvec", "sepc", "scause", "stval", "sscratch", "senvcfg", "satp", "stimecmp"),
@@ -34,8 +29,8 @@ class Registers:
         """A register by its ABI name (`a0`), its number (`x10`, `f3`), or `pc`, or a CSR's name."""
         if name == "pc":
             return self.pc
-        if name in ABI_NAMES:
-            return self.x[ABI_NAMES.index(name)]
+        if name in INTEGER_NAMES:
+            return self.x[INTEGER_NAMES.index(name)]
         if name[:1] in "xf" and name[1:].isdigit():
             return (self.x if name[0] == "x" else self.f)[int(name[1:])]
         return self.csr[name]

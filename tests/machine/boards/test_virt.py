@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hospes.base import wire
 from hospes.base.clock import ManualClock
 from hospes.devices.irq.line import MTIP, SEIP
 from hospes.devices.power import PowerEvent, PowerKind
@@ -87,6 +88,9 @@ def test_devices_answer_at_qemus_addresses(board: Board, outside: Outside) -> No
     assert outside.events == [PowerEvent(PowerKind.OFF)]
     assert bus.read(0x8000_0000, 4) is None
     assert bus.read(0x1000_0100, 1) is None
+    for base in range(0x1000_1000, 0x1000_9000, 0x1000):
+        assert bus.read(base, 4) == 0x7472_6976
+    assert [bus.read(0x1000_1008 + n * 0x1000, 4) for n in range(3)] == [4, 3, 0]
     assert bus.read(0x1000_9000, 4) is None
 
 
@@ -105,6 +109,11 @@ def test_loading(board: Board, outside: Outside) -> None:
     initrd = board.placement.initrd
     assert initrd
     assert Segment(initrd[0], b"x" * 1000, 1000) in board.placement.segments
+
+
+def test_every_part_can_be_saved_and_restored(board: Board) -> None:
+    for part in board.parts.values():
+        wire.restore(part, wire.encode(part))
 
 
 def test_tree_says_what_the_board_is(board: Board) -> None:

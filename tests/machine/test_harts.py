@@ -1,0 +1,111 @@
+"""Several harts: they take turns, start, interrupt and stop each other."""
+
+from tests.machine.bare import bare_machine, kernel_machine
+
+OFF = """
+    li t0, TEST
+    li t1, PASS
+    sw t1, 0(t0)
+hang: j hang
+"""
+
+
+def test_all_harts_enter_firmware_and_share_memory() -> None:
+    source = """
+        la t0, count
+        li t1, 1
+        amoadd.w x0, t1, (t0)
+        bnez a0, wait
+    1:  lw t2, 0(t0)
+        li t3, 4
+        bne t2, t3, 1b
+    """ + OFF + """
+    wait: wfi
+        j wait
+    count: .word 0
+    """
+    with bare_machine(source, cpus=4) as machine:
+        assert machine.run().exit_code == 0
+        assert [machine.registers(n)["a0"] for n in range(1, 4)] == [1, 2, 3]
+
+
+def test_harts_start_and_interrupt_each_other_through_the_sbi() -> None:
+    source = """
+        li a0, 1
+        la a1, second
+        li a2, 77
+        li a6, 0
+        li a7, 0x48534D
+        ecall
+        la t0, flag
+    1:  lw t1, 0(t0)
+        beqz t1, 1b
+        li a0, 2
+        li a1, 0
+        li a6, 0
+        li a7, 0x735049
+        ecall
+    1:  lw t1, 0(t0)
+        li t2, 2
+        bne t1, t2, 1b
+    1:  li a0, 1
+        li a6, 2
+        li a7, 0x48534D
+        ecall
+        li t0, 1
+        bne a1, t0, 1b
+    """ + OFF + """
+    second:
+        mv s0, a0
+        mv s1, a1
+        la t0, woken
+        csrw stvec, t0
+        csrwi sie, 2
+        csrsi sstatus, 2
+        la t0, flag
+        li t1, 1
+        sw t1, 0(t0)
+    1:  wfi
+        j 1b
+    .balign 4
+    woken:
+        csrr s2, scause
+        la t0, flag
+        li t1, 2
+        sw t1, 0(t0)
+        li a6, 1
+        li a7, 0x48534D
+        ecall
+    flag: .word 0
+    """
+    with kernel_machine(source, cpus=2) as machine:
+        assert machine.run().exit_code == 0
+        registers = machine.registers(1)
+        assert (registers["s0"], registers["s1"], registers["s2"]) == (1, 77, 1 << 63 | 1)
+
+
+def test_suspend_returns_on_an_interrupt() -> None:
+    source = """
+        csrwi sie, 0
+        li t0, 1 << 5
+        csrw sie, t0
+        csrr a0, time
+        li t1, 200000
+        add a0, a0, t1
+        mv s2, a0
+        li a6, 0
+        li a7, 0x54494D45
+        ecall
+        li a0, 0
+        li a6, 3
+        li a7, 0x48534D
+        ecall
+        mv s0, a0
+        csrr s1, time
+        sltu s3, s1, s2
+    """ + OFF
+    with kernel_machine(source) as machine:
+        assert machine.run().exit_code == 0
+        registers = machine.registers()
+        assert (registers["s0"], registers["s3"]) == (0, 0)
+        assert machine.statistics().time["idle"] > 0.01
