@@ -40,3 +40,7 @@ class Engine(Protocol):
     def kick(self, hart: Hart) -> None:
         """Make a run of this hart in another thread return soon, with Exit.KICK."""
         ...
+
+    def statistics(self) -> dict[str, int]:
+        """What the engine counts, by name."""
+        ...

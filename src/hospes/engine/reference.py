@@ -70,6 +70,10 @@ class ReferenceEngine:
         """Make a run of this hart in another thread return soon, with Exit.KICK."""
         hart.kick = 1
 
+    def statistics(self) -> dict[str, int]:
+        """Nothing beyond what the harts count."""
+        return {}
+
     def _attach(self, hart: Hart) -> ReferencePort:
         """The hart's port, ready for a start."""
         port = self._ports.get(id(hart))

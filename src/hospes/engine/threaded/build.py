@@ -7,6 +7,7 @@ from hospes.compiler.vocabulary import BITS
 from hospes.engine.threaded import attend, code
 from hospes.engine.threaded.decoder import Decoder
 from hospes.engine.threaded.dispatch import PARTS
+from hospes.engine.threaded.floats import FLOATS
 from hospes.engine.threaded.handlers import compile_operation
 from hospes.engine.threaded.host import host_text
 from hospes.engine.threaded.ops import operations_of
@@ -28,7 +29,7 @@ RUN_TIME = (
 
 def engine_text(instructions: InstructionSet) -> str:
     """The whole engine as one module of LLVM IR, exporting `enter`."""
-    module = Module(EngineState, {**BITS, **WORDS})
+    module = Module(EngineState, {**BITS, **WORDS, **FLOATS})
     for function in RUN_TIME:
         module.require(function)
     operations = operations_of(instructions.insns)
