@@ -50,6 +50,10 @@ class Bus:
         self.mappings.append(mapping)
         self._pages.update(dict.fromkeys(range(first, last + 1), mapping))
 
+    def attach(self, name: str, device: Device) -> None:
+        """Let a device take part that has no registers: it is ticked and guarded as the others."""
+        self.mappings.append(Mapping(name, 0, 0, device))
+
     def read(self, gpa: int, size: int) -> int | None:
         """What the guest reads (size 1, 2, 4 or 8 bytes); None when no device is there."""
         mapping = self._pages.get(gpa >> PAGE_SHIFT)

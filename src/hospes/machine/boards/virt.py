@@ -9,6 +9,7 @@ from hospes.base.errors import HospesError
 from hospes.devices.backends import CharacterBackend, DeviceMemory, EntropySource
 from hospes.devices.bus import Bus
 from hospes.devices.device import Device
+from hospes.devices.htif import Htif
 from hospes.devices.irq.aclint import Aclint
 from hospes.devices.irq.line import HartLines
 from hospes.devices.irq.plic import Plic
@@ -16,6 +17,10 @@ from hospes.devices.power import PowerCallback, TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
 from hospes.devices.uart import Uart
+from hospes.devices.virtio.console import VirtioConsole
+from hospes.devices.virtio.entropy import VirtioEntropy
+from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
 from hospes.firmware import fdt
 from hospes.firmware.image import BootFiles
 from hospes.firmware.placement import FDT_ROOM_BYTES, RAM_BASE, Placement, plan_boot
@@ -60,13 +65,16 @@ class Board:
     plic: Plic
     console: CharacterStream
     agent: CharacterStream
+    functions: dict[str, VirtioFunction]
+    htif: Htif | None
     placement: Placement
     fdt: bytes
 
     @property
-    def devices(self) -> dict[str, Device]:
-        """Every device by name, in the order of a snapshot."""
-        return {mapping.name: mapping.device for mapping in self.bus.mappings}
+    def parts(self) -> dict[str, Device | VirtioFunction]:
+        """Everything with state by name: what a snapshot of the board encodes, one by one."""
+        devices = {mapping.name: mapping.device for mapping in self.bus.mappings}
+        return {**devices, **self.functions}
 
     def load(self, memory: DeviceMemory) -> None:
         """Write everything that boots into memory, which is zero at the start."""
@@ -92,8 +100,35 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     }
     for name, device in devices.items():
         bus.map(name, LAYOUT[name].base, device, LAYOUT[name].size)
+    functions: dict[str, VirtioFunction] = {
+        "entropy": VirtioEntropy(outside.memory, outside.entropy),
+        "agent": VirtioConsole(outside.memory, agent),
+    }
+    _plug_virtio(bus, plic, functions)
+    htif = _htif(placement, outside, console)
+    if htif:
+        bus.attach("htif", htif)
     tree = _tree(spec, placement, outside.entropy)
-    return Board(bus, aclint, plic, console, agent, placement, tree)
+    return Board(bus, aclint, plic, console, agent, functions, htif, placement, tree)
+
+
+def _htif(placement: Placement, outside: Surroundings, console: CharacterStream) -> Htif | None:
+    """There when the program has the two words; it shares the serial port's stream."""
+    tohost, fromhost = (placement.symbols.get(name) for name in ("tohost", "fromhost"))
+    if tohost is None or fromhost is None:
+        return None
+    return Htif(outside.memory, tohost, fromhost, console, outside.on_power)
+
+
+def _plug_virtio(bus: Bus, plic: Plic, functions: dict[str, VirtioFunction]) -> None:
+    """Functions go into the first slots, in order; the others stay empty."""
+    named = list(functions.items())
+    for number, place in enumerate(VIRTIO_SLOTS):
+        if number < len(named):
+            name, function = named[number]
+            bus.map(f"virtio-{name}", place.base, VirtioMmio(plic.line(place.source), function))
+        else:
+            bus.map(f"virtio-slot{number}", place.base, EmptySlot())
 
 
 def _tree(spec: VmSpec, placement: Placement, entropy: EntropySource) -> bytes:

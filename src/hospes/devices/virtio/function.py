@@ -1,0 +1,152 @@
+"""What every virtio device does on any transport: features, status, queues (virtio 1.2)."""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from hospes.base.errors import GuestError
+from hospes.devices.backends import DeviceMemory
+from hospes.devices.virtio.queue import QueueState, SplitQueue
+
+INDIRECT_DESC: Final = 1 << 28
+EVENT_IDX: Final = 1 << 29
+VERSION_1: Final = 1 << 32
+
+ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 1, 2, 4, 8
+NEEDS_RESET, FAILED = 64, 128
+
+USED_BUFFER, CONFIG_CHANGE = 1, 2
+"""Reasons for an interrupt, as bits."""
+
+QUEUE_SIZE_MAX: Final = 256
+
+
+class VirtioFunction:
+    """Base of the device types: they say what they are and serve their queues.
+
+    `interrupt(reason)` is set by the transport. A GuestError from serving a queue makes the device
+    ask for its reset (2.1.2) and do nothing until then.
+    """
+
+    version: ClassVar[int] = 1
+    device_id: ClassVar[int] = 0
+    queue_count: ClassVar[int] = 1
+
+    status: int
+    driver_features: int
+    config_generation: int
+    queues: list[QueueState]
+
+    def __init__(self, memory: DeviceMemory) -> None:
+        self._memory = memory
+        self.interrupt: Callable[[int], None] = _nobody
+        self.own_features = 0
+        self.config_generation = 0
+        self.reset()
+
+    @property
+    def features(self) -> int:
+        """What is offered."""
+        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1
+
+    @property
+    def running(self) -> bool:
+        """Whether the driver has finished setting up and nothing has gone wrong since."""
+        return self.status & (DRIVER_OK | NEEDS_RESET | FAILED) == DRIVER_OK
+
+    def reset(self) -> None:
+        """Forget the driver; queues are empty afterwards."""
+        self.status = 0
+        self.driver_features = 0
+        self.queues = [QueueState(size=QUEUE_SIZE_MAX) for _ in range(self.queue_count)]
+
+    def config(self) -> bytes:
+        """The device-specific configuration space."""
+        return b""
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """The driver writes configuration; fields that are read-only ignore it."""
+
+    def serve(self, index: int) -> None:
+        """A queue has new requests, or the outside something for it."""
+
+    def tick(self) -> None:
+        """Do what the outside has made possible, also while not `running`."""
+
+    def due_in_ns(self) -> int | None:
+        """As a device's."""
+        return None
+
+    def accept_features(self, wanted: int) -> None:
+        """The driver's choice, until it is settled."""
+        if not self.status & FEATURES_OK:
+            self.driver_features = wanted
+
+    def write_status(self, value: int) -> None:
+        """The driver's progress (3.1.1); 0 resets, bits are only ever added."""
+        if value == 0:
+            self.reset()
+            return
+        if value & FEATURES_OK and not self._features_fit():
+            value &= ~FEATURES_OK
+        started = value & DRIVER_OK & ~self.status
+        self.status |= value & ~NEEDS_RESET
+        if started and not self.status & FEATURES_OK:
+            self.fail()
+            raise GuestError("a driver that starts without having agreed on features")
+        if started:
+            self.guarded(self._serve_all)
+
+    def notify(self, index: int) -> None:
+        """The driver rings a queue's bell; before DRIVER_OK it is not heard."""
+        if index >= len(self.queues):
+            raise GuestError(f"there is no queue {index}")
+        if self.running:
+            self.guarded(lambda: self.serve(index))
+
+    def guarded(self, action: Callable[[], None]) -> None:
+        """Do something with the guest's queues; a GuestError stops the device as well."""
+        try:
+            action()
+        except GuestError:
+            self.fail()
+            raise
+
+    def fail(self) -> None:
+        """Ask the driver for a reset."""
+        self.status |= NEEDS_RESET
+        if self.status & DRIVER_OK:
+            self.interrupt(CONFIG_CHANGE)
+
+    def enable_queue(self, index: int) -> None:
+        """The driver has laid a queue out."""
+        state = self.queues[index]
+        wrong = state.descriptors_gpa % 16 or state.driver_gpa % 2 or state.device_gpa % 4
+        if wrong or not 0 < state.size <= QUEUE_SIZE_MAX or state.size & (state.size - 1):
+            raise GuestError(f"queue {index} of size {state.size} is laid out wrongly")
+        state.ready = True
+
+    def disable_queue(self, index: int) -> None:
+        """The driver takes a queue back, with its positions."""
+        old = self.queues[index]
+        self.queues[index] = QueueState(
+            old.size, False, old.descriptors_gpa, old.driver_gpa, old.device_gpa
+        )
+
+    def queue(self, index: int) -> SplitQueue:
+        """A queue to work on."""
+        event_index = bool(self.driver_features & EVENT_IDX)
+        return SplitQueue(self._memory, self.queues[index], event_index)
+
+    def _serve_all(self) -> None:
+        """What the driver has queued before it was ready."""
+        for index, queue in enumerate(self.queues):
+            if queue.ready:
+                self.serve(index)
+
+    def _features_fit(self) -> bool:
+        chosen = self.driver_features
+        return bool(chosen & VERSION_1) and not chosen & ~self.features
+
+
+def _nobody(reason: int) -> None:
+    """An interrupt of a device that is not plugged in."""
