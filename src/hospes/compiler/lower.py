@@ -338,7 +338,7 @@ class Lowering(Expressions):
             passes_state = bool(node.args) and getattr(node.args[0], "id", "") == STATE
             return lowered(self, node, node.args[1:] if passes_state else node.args)
         if getattr(function, "__hospes_inline__", False):
-            return self._expand(node, function)
+            return self.expand(node, function)
         return self._call_native(node, function)
 
     def _call_native(self, node: ast.Call, function: Callable[..., Any]) -> Value | None:
@@ -357,7 +357,7 @@ class Lowering(Expressions):
             self.fail(node, "arguments are u64; wrap a signed one in u64()")
         return value
 
-    def _expand(self, node: ast.Call, function: Callable[..., Any]) -> Value | None:
+    def expand(self, node: ast.Call, function: Callable[..., Any]) -> Value | None:
         """Lower an @inline function in place."""
         source = source_of(function)
         self.shared.expansions += 1

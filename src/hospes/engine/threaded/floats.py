@@ -12,15 +12,16 @@ import ast
 from collections.abc import Callable
 from typing import Any, Final
 
+from hospes.base.bits import U32_MAX
 from hospes.base.ieee import NV, RTZ
 from hospes.compiler import floats
 from hospes.compiler.emitter import Value, constant
 from hospes.compiler.floats import F32, F64, FloatType
 from hospes.compiler.lower import Lowered, Lowering
-from hospes.compiler.width import BIT, U64
+from hospes.compiler.width import BIT, U64, unsigned
 from hospes.engine.threaded.handlers import Handler, Kind, field
 from hospes.engine.threaded.host import X86
-from hospes.isa.riscv import fp, fp_convert
+from hospes.isa.riscv import fp, fp_bits, fp_convert
 
 NEVER: Final = Value("false", BIT, bit=True)
 
@@ -134,6 +135,16 @@ def _to_integer(kind: FloatType, function: Callable[..., int], limit: int, signe
     return lower
 
 
+def _unbox(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value | None:
+    """A predictable branch instead of a choice: the operand is boxed, or the slow variant runs."""
+    handler, emitter = _handler(lowering, node), lowering.emitter
+    if handler.kind is not Kind.FAST:
+        return lowering.expand(node, fp_bits.unbox32)
+    bits = lowering.word(arguments[0])
+    handler.unless(emitter.test(f"icmp uge i64 {bits.ref}, {fp_bits.BOX}"))
+    return emitter.value(f"and i64 {bits.ref}, {U32_MAX}", unsigned(32))
+
+
 def _left_to_reference(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
     _handler(lowering, node).unless(NEVER)
     return constant(0)
@@ -150,7 +161,7 @@ def _of_type(kind: FloatType) -> dict[str, Lowered]:
 
 
 def _conversions(kind: FloatType) -> dict[Any, Lowered]:
-    """The conversions to integers; written in the subset, so this is for speed only."""
+    """The conversions to integers."""
     limits = {"i32": (31, True), "u32": (32, False), "i64": (63, True), "u64": (63, False)}
     functions = {to: getattr(fp_convert, f"{kind.name}_to_{to}") for to in limits}
     return {functions[to]: _to_integer(kind, functions[to], *how) for to, how in limits.items()}
@@ -166,10 +177,14 @@ _WORDS: Final[dict[Any, Lowered]] = {
     fp.f32_to_f64: _widen,
     fp.exact_to_f64: _from_integer(F64),
 }
+_FASTER: Final[dict[Any, Lowered]] = {
+    fp_bits.unbox32: _unbox,
+    **_conversions(F32),
+    **_conversions(F64),
+}
+"""What is written in the subset, and would be compiled from there without being named here."""
 
 FLOATS: Final[dict[Any, Lowered]] = (
-    {**_WORDS, **_conversions(F32), **_conversions(F64)}
-    if X86
-    else dict.fromkeys(_WORDS, _left_to_reference)
+    {**_WORDS, **_FASTER} if X86 else dict.fromkeys(_WORDS, _left_to_reference)
 )
 """Every word of isa/riscv/fp, and how it becomes LLVM IR on this host."""

@@ -108,7 +108,7 @@ def saturated(
     every range. The exponent of a subnormal is taken one too low: it stays a number below a half.
     """
     significand = fraction | IMPLICIT64 if biased != 0 else fraction
-    exponent = biased + rebias
+    exponent = u64(biased + rebias)
     lost = 0
     if exponent > UNIT64 + LEFT_MAX:
         h.fflags |= NV
@@ -117,10 +117,11 @@ def saturated(
         magnitude = u64(significand << ((exponent - UNIT64) & 15))
     else:
         # By 63 everything is below a half already.
-        shift = UNIT64 - exponent if exponent > UNIT64 - 63 else 63
-        magnitude = significand >> (shift & 63)
-        lost = significand & ((1 << (shift & 63)) - 1)
-        magnitude += rounds_up(negative, magnitude & 1, lost, 1 << ((shift - 1) & 63), mode)
+        shift = (UNIT64 - exponent) & 63 if exponent > UNIT64 - 63 else 63
+        magnitude = significand >> shift
+        lost = significand & u64((1 << shift) - 1)
+        half = 1 << ((shift - 1) & 63)
+        magnitude = u64(magnitude + rounds_up(negative, magnitude & 1, lost, half, mode))
     limit = smallest if negative != 0 else largest
     if magnitude > limit:
         h.fflags |= NV
