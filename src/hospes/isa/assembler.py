@@ -69,10 +69,7 @@ class Assembler:
         self, source: str, address: int = 0, symbols: Mapping[str, int] | None = None
     ) -> Program:
         """Assemble for an address, with symbols known beforehand; AssemblyError names the line."""
-        try:
-            parsed = list(statements(source))
-        except ValueError as error:
-            raise AssemblyError(f"{error}; give it or remove the comma") from None
+        parsed = list(statements(source))
         first = Pass(self, address, dict(symbols or {}), final=False)
         first.run(parsed)
         second = Pass(self, address, first.symbols, final=True)
@@ -109,6 +106,8 @@ class Pass:
     def _statement(self, statement: Statement) -> None:
         if statement.label:
             self._label(statement.label)
+        elif "" in statement.operands:
+            raise ValueError("an operand is missing")
         elif statement.mnemonic.startswith("."):
             self._directive(statement.mnemonic, statement.operands)
         else:

@@ -30,15 +30,16 @@ def statements(source: str) -> Iterator[Statement]:
                 text = text[found.end() :]
             text = text.strip()
             if (assigned := ASSIGNMENT.fullmatch(text)) is not None:
-                operands = (assigned[1], assigned[2].strip())
-                yield Statement(number, text, mnemonic=".equ", operands=operands)
+                pair = (assigned[1], assigned[2].strip())
+                yield Statement(number, text, mnemonic=".equ", operands=pair)
             elif text:
-                mnemonic, _, rest = text.replace("\t", " ").partition(" ")
-                yield Statement(number, text, mnemonic=mnemonic, operands=split_operands(rest))
+                mnemonic, *rest = text.split(maxsplit=1)
+                operands = split_operands(rest[0]) if rest else ()
+                yield Statement(number, text, mnemonic=mnemonic, operands=operands)
 
 
 def split_operands(text: str) -> tuple[str, ...]:
-    """Operands between commas that are in no parentheses and no quotes."""
+    """The parts between commas that are in no parentheses and no quotes; a part may be empty."""
     parts: list[str] = []
     depth, start, quote, previous = 0, 0, "", ""
     for position, character in enumerate(text):
@@ -54,12 +55,7 @@ def split_operands(text: str) -> tuple[str, ...]:
         elif character == "," and depth == 0:
             parts.append(text[start:position].strip())
             start = position + 1
-    parts.append(text[start:].strip())
-    if parts == [""]:
-        return ()
-    if "" in parts:
-        raise ValueError(f"'{text.strip()}' lacks an operand")
-    return tuple(parts)
+    return (*parts, text[start:].strip())
 
 
 def _split(line: str) -> list[str]:
