@@ -5,7 +5,7 @@ from typing import Final
 from hospes.engine.engine import Exit
 from hospes.engine.reference import ReferenceEngine
 from hospes.isa.riscv.csr import CSR_NUMBERS, CSRS
-from hospes.isa.riscv.encoding import MODE_M
+from hospes.isa.riscv.encoding import ILLEGAL_INSTRUCTION, MODE_M
 from hospes.isa.riscv.hart import Hart
 from hospes.isa.riscv.priv import refresh, reset
 from hospes.isa.riscv.profile import RV64
@@ -116,3 +116,15 @@ class Guest:
         if self.h.pc == S_HANDLER:
             return "S", self.h.scause, self.h.stval
         return None
+
+
+def illegal(guest: Guest, name: str, value: int | None = None) -> bool:
+    """Whether an access traps as an illegal instruction whose bits are the trap value."""
+    pc = guest.h.pc
+    result = guest.csr(name, value)
+    if result is not None:
+        return False
+    word = guest.ram.load(pc, 4)
+    assert guest.trap == ("M", ILLEGAL_INSTRUCTION, word)
+    assert guest.h.mepc == pc
+    return True
