@@ -2,6 +2,8 @@
 
 from tests.machine.bare import bare_machine, kernel_machine
 
+from hospes.spec.vm import EngineKind
+
 OFF = """
     li t0, TEST
     li t1, PASS
@@ -10,7 +12,7 @@ hang: j hang
 """
 
 
-def test_all_harts_enter_firmware_and_share_memory() -> None:
+def test_all_harts_enter_firmware_and_share_memory(engine: EngineKind) -> None:
     source = """
         la t0, count
         li t1, 1
@@ -24,12 +26,12 @@ def test_all_harts_enter_firmware_and_share_memory() -> None:
         j wait
     count: .word 0
     """
-    with bare_machine(source, cpus=4) as machine:
+    with bare_machine(source, cpus=4, engine=engine) as machine:
         assert machine.run().exit_code == 0
         assert [machine.registers(n)["a0"] for n in range(1, 4)] == [1, 2, 3]
 
 
-def test_harts_start_and_interrupt_each_other_through_the_sbi() -> None:
+def test_harts_start_and_interrupt_each_other_through_the_sbi(engine: EngineKind) -> None:
     source = """
         li a0, 1
         la a1, second
@@ -78,13 +80,13 @@ def test_harts_start_and_interrupt_each_other_through_the_sbi() -> None:
         ecall
     flag: .word 0
     """
-    with kernel_machine(source, cpus=2) as machine:
+    with kernel_machine(source, cpus=2, engine=engine) as machine:
         assert machine.run().exit_code == 0
         registers = machine.registers(1)
         assert (registers["s0"], registers["s1"], registers["s2"]) == (1, 77, 1 << 63 | 1)
 
 
-def test_suspend_returns_on_an_interrupt() -> None:
+def test_suspend_returns_on_an_interrupt(engine: EngineKind) -> None:
     source = """
         csrwi sie, 0
         li t0, 1 << 5
@@ -104,7 +106,7 @@ def test_suspend_returns_on_an_interrupt() -> None:
         csrr s1, time
         sltu s3, s1, s2
     """ + OFF
-    with kernel_machine(source) as machine:
+    with kernel_machine(source, engine=engine) as machine:
         assert machine.run().exit_code == 0
         registers = machine.registers()
         assert (registers["s0"], registers["s3"]) == (0, 0)

@@ -10,6 +10,7 @@ from tests.machine.bare import BASE, bare_machine, kernel_machine
 
 from hospes.base.errors import HospesError
 from hospes.machine.machine import Ending, EndKind, MachineState
+from hospes.spec.vm import EngineKind
 
 POWER_OFF = """
     li t0, TEST
@@ -37,29 +38,29 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
     return condition()
 
 
-def test_the_guest_switches_itself_off() -> None:
-    with bare_machine(POWER_OFF) as machine:
+def test_the_guest_switches_itself_off(engine: EngineKind) -> None:
+    with bare_machine(POWER_OFF, engine=engine) as machine:
         assert machine.state is MachineState.CREATED
         assert machine.run() == Ending(EndKind.GUEST, 0)
         assert machine.state is MachineState.STOPPED
 
 
 @pytest.mark.parametrize(("value", "code"), [("FAIL", 1), ("(7 << 16) | FAIL", 7)])
-def test_failure_gives_an_exit_code(value: str, code: int) -> None:
-    with bare_machine(POWER_OFF.replace("PASS", value)) as machine:
+def test_failure_gives_an_exit_code(value: str, code: int, engine: EngineKind) -> None:
+    with bare_machine(POWER_OFF.replace("PASS", value), engine=engine) as machine:
         assert machine.run().exit_code == code
 
 
-def test_harts_start_in_machine_mode_with_the_device_tree() -> None:
+def test_harts_start_in_machine_mode_with_the_device_tree(engine: EngineKind) -> None:
     source = "mv s0, a0\nmv s1, a1\nlw s2, 0(a1)\ncsrr s3, mhartid\n" + POWER_OFF
-    with bare_machine(source) as machine:
+    with bare_machine(source, engine=engine) as machine:
         machine.run()
         registers = machine.registers()
     assert (registers.mode, registers["s0"], registers["s3"]) == ("M", 0, 0)
     assert registers["s2"].to_bytes(8, "little")[:4] == bytes.fromhex("d00dfeed")
 
 
-def test_htif_exit_and_console() -> None:
+def test_htif_exit_and_console(engine: EngineKind) -> None:
     source = """
         la t0, tohost
         li t1, 0x0101000000000048
@@ -81,12 +82,12 @@ def test_htif_exit_and_console() -> None:
     call: .dword 64, 1, 0, 4
     message: .ascii "ost!"
     """
-    with bare_machine(source, symbols=("tohost", "fromhost")) as machine:
+    with bare_machine(source, symbols=("tohost", "fromhost"), engine=engine) as machine:
         assert machine.run() == Ending(EndKind.GUEST, 42)
         assert machine.console.history == b"Host!"
 
 
-def test_a_kernel_speaks_through_our_sbi() -> None:
+def test_a_kernel_speaks_through_our_sbi(engine: EngineKind) -> None:
     source = """
         mv s0, a0
         mv s1, a1
@@ -104,7 +105,7 @@ def test_a_kernel_speaks_through_our_sbi() -> None:
         ecall
     text: .ascii "hi\\n"
     """
-    with kernel_machine(source) as machine:
+    with kernel_machine(source, engine=engine) as machine:
         assert machine.run() == Ending(EndKind.GUEST, 1)
         assert machine.console.history == b"hi\n"
         registers = machine.registers()
@@ -115,7 +116,7 @@ def test_a_kernel_speaks_through_our_sbi() -> None:
     assert statistics.instructions == registers.instret > 10
 
 
-def test_reset_is_a_power_cycle() -> None:
+def test_reset_is_a_power_cycle(engine: EngineKind) -> None:
     source = """
         la t2, counter
         lw t3, 0(t2)
@@ -129,18 +130,18 @@ def test_reset_is_a_power_cycle() -> None:
     hang: j hang
     counter: .word 0
     """
-    with bare_machine(source) as machine:
+    with bare_machine(source, engine=engine) as machine:
         machine.start()
         assert eventually(lambda: machine.restarts >= 3)
         machine.stop()
         assert machine.wait(10).kind is EndKind.USER
         assert machine.registers()["t3"] in (0, 1)
-    with bare_machine(source, restart=False) as machine:
+    with bare_machine(source, restart=False, engine=engine) as machine:
         assert machine.run() == Ending(EndKind.GUEST, 0)
 
 
-def test_pause_resume_and_looking_inside() -> None:
-    with bare_machine(COUNT_FOR_EVER) as machine:
+def test_pause_resume_and_looking_inside(engine: EngineKind) -> None:
+    with bare_machine(COUNT_FOR_EVER, engine=engine) as machine:
         machine.start()
         assert eventually(lambda: machine.registers()["a3"] > 100)
         assert machine.state is MachineState.RUNNING
@@ -158,9 +159,9 @@ def test_pause_resume_and_looking_inside() -> None:
         assert eventually(lambda: machine.registers()["a3"] > first["a3"])
 
 
-def test_time_stands_still_in_a_pause() -> None:
+def test_time_stands_still_in_a_pause(engine: EngineKind) -> None:
     source = "again:\n csrr a3, time\n j again\n"
-    with bare_machine(source) as machine:
+    with bare_machine(source, engine=engine) as machine:
         machine.start()
         assert eventually(lambda: machine.registers()["a3"] > 0)
         machine.pause()
@@ -177,8 +178,8 @@ def test_time_stands_still_in_a_pause() -> None:
     [COUNT_FOR_EVER, SLEEP_FOR_EVER, "csrw mtvec, x0\n.word 0\n", "li t0, 8\njr t0\n"],
     ids=["spin", "sleep", "trap-loop", "jump-to-nowhere"],
 )
-def test_a_guest_gone_mad_can_be_paused_and_stopped(source: str) -> None:
-    with bare_machine("csrw mie, x0\n" + source) as machine:
+def test_a_guest_gone_mad_can_be_paused_and_stopped(source: str, engine: EngineKind) -> None:
+    with bare_machine("csrw mie, x0\n" + source, engine=engine) as machine:
         machine.start()
         time.sleep(0.05)
         begun = time.monotonic()
@@ -189,8 +190,8 @@ def test_a_guest_gone_mad_can_be_paused_and_stopped(source: str) -> None:
         assert time.monotonic() - begun < 2
 
 
-def test_sleeping_costs_no_processor_time() -> None:
-    with bare_machine(SLEEP_FOR_EVER) as machine:
+def test_sleeping_costs_no_processor_time(engine: EngineKind) -> None:
+    with bare_machine(SLEEP_FOR_EVER, engine=engine) as machine:
         machine.start()
         assert eventually(lambda: machine.statistics().exits.get("wfi", 0) > 0)
         before = time.process_time()
@@ -199,7 +200,7 @@ def test_sleeping_costs_no_processor_time() -> None:
         assert machine.statistics().time["idle"] > 0.3
 
 
-def test_a_timer_wakes_a_sleeping_hart() -> None:
+def test_a_timer_wakes_a_sleeping_hart(engine: EngineKind) -> None:
     source = """
         la t0, handler
         csrw mtvec, t0
@@ -218,14 +219,14 @@ def test_a_timer_wakes_a_sleeping_hart() -> None:
     handler:
         csrr s0, mcause
     """ + POWER_OFF
-    with bare_machine(source) as machine:
+    with bare_machine(source, engine=engine) as machine:
         begun = time.monotonic()
         assert machine.run().exit_code == 0
         assert 0.045 < time.monotonic() - begun < 2
         assert machine.registers()["s0"] == 1 << 63 | 7
 
 
-def test_typed_input_wakes_a_sleeping_hart() -> None:
+def test_typed_input_wakes_a_sleeping_hart(engine: EngineKind) -> None:
     source = """
         la t0, handler
         csrw stvec, t0
@@ -248,7 +249,7 @@ def test_typed_input_wakes_a_sleeping_hart() -> None:
         li t0, UART
         lbu s0, 0(t0)
     """ + POWER_OFF
-    with kernel_machine(source) as machine:
+    with kernel_machine(source, engine=engine) as machine:
         machine.start()
         time.sleep(0.1)
         machine.console.feed(b"K")
@@ -256,10 +257,10 @@ def test_typed_input_wakes_a_sleeping_hart() -> None:
         assert machine.registers()["s0"] == ord("K")
 
 
-def test_everything_is_given_back() -> None:
+def test_everything_is_given_back(engine: EngineKind) -> None:
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with bare_machine(COUNT_FOR_EVER) as machine:
+        with bare_machine(COUNT_FOR_EVER, engine=engine) as machine:
             machine.start()
             _ = machine.loop
             time.sleep(0.02)
@@ -268,8 +269,8 @@ def test_everything_is_given_back() -> None:
     assert len(os.listdir("/proc/self/fd")) == files
 
 
-def test_a_stopped_machine_says_so() -> None:
-    with bare_machine(POWER_OFF) as machine:
+def test_a_stopped_machine_says_so(engine: EngineKind) -> None:
+    with bare_machine(POWER_OFF, engine=engine) as machine:
         machine.run()
         with pytest.raises(HospesError, match="cannot be started again"):
             machine.run()
@@ -277,12 +278,14 @@ def test_a_stopped_machine_says_so() -> None:
             machine.read(BASE, 4)
 
 
-def test_an_error_inside_reaches_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_inside_reaches_who_waits(
+    monkeypatch: pytest.MonkeyPatch, engine: EngineKind
+) -> None:
     def fail(self: object) -> bool:
         raise HospesError("broken on purpose")
 
     monkeypatch.setattr("hospes.machine.system.System.turn", fail)
-    with bare_machine(COUNT_FOR_EVER) as machine:
+    with bare_machine(COUNT_FOR_EVER, engine=engine) as machine:
         machine.start()
         with pytest.raises(HospesError, match="broken on purpose"):
             machine.wait(5)

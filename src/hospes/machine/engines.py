@@ -1,13 +1,13 @@
 """The engines of one machine: each made when it is first asked for."""
 
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
+from hospes.base.progress import Progress, silent
 from hospes.devices.bus import Bus
 from hospes.engine.engine import Engine
 from hospes.engine.port import ReferencePort
 from hospes.engine.reference import ReferenceEngine
-from hospes.engine.threaded.native import Progress, silent
-from hospes.engine.timebase import Timebase
+from hospes.engine.timebase import ClockTimebase
 from hospes.isa.riscv.hart import Hart
 from hospes.memory.space import Memory
 from hospes.spec.vm import EngineKind
@@ -16,33 +16,49 @@ SLICES: Final = {EngineKind.THREADED: (1_000_000, 100_000), EngineKind.REFERENCE
 """Instructions in a slice of a machine's only hart, and of one among several: a few ms."""
 
 
+@runtime_checkable
+class Follower(Protocol):
+    """An engine whose native code keeps a copy of the timebase's start."""
+
+    def follow_timebase(self) -> None: ...
+
+
 class Engines:
     """The reference engine, always there to finish what another one leaves, and the others."""
 
     def __init__(
-        self, memory: Memory, bus: Bus, timebase: Timebase, progress: Progress = silent
+        self, memory: Memory, bus: Bus, timebase: ClockTimebase, progress: Progress = silent
     ) -> None:
-        self._progress = progress
         self._memory, self._bus, self._timebase = memory, bus, timebase
+        self._progress = progress
         self.reference = ReferenceEngine(memory, bus, timebase)
         self._made: dict[EngineKind, Engine] = {EngineKind.REFERENCE: self.reference}
 
     def engine(self, kind: EngineKind) -> Engine:
         """The engine of a kind."""
         if kind not in self._made:
-            from hospes.engine.threaded.engine import ThreadedEngine
-
-            self._made[kind] = ThreadedEngine(self._memory, self._timebase, self._progress)
+            self._made[kind] = self._threaded()
         return self._made[kind]
 
-    def hart(self, kind: EngineKind, number: int) -> Hart:
-        """A new hart, fit for engines of a kind."""
+    def _threaded(self) -> Engine:
+        """Imported late: it brings LLVM along."""
+        from hospes.engine.threaded.engine import ThreadedEngine
+
+        told: list[str] = []
+
+        def tell(task: str) -> None:
+            told.append(task)
+            self._progress(task, 0, 0)
+
+        engine = ThreadedEngine(self._memory, self._timebase, tell)
+        for task in told:
+            self._progress(task, 1, 1)
+        return engine
+
+    def hart(self, number: int) -> Hart:
+        """A new hart; engines move its words to where they need them."""
         hart = Hart()
         hart.hartid = number
-        return self.adopt(kind, hart)
-
-    def adopt(self, kind: EngineKind, hart: Hart) -> Hart:
-        """The hart itself, or one of the same state, as engines of a kind need it."""
         hart.port = ReferencePort(hart, self._memory, self._bus, self._timebase)
         return hart
 
@@ -50,6 +66,12 @@ class Engines:
         """How many instructions a hart's turn has."""
         alone, shared = SLICES[kind]
         return alone if harts == 1 else shared
+
+    def follow_timebase(self) -> None:
+        """The timebase was set anew; engines with a clock of their own set theirs."""
+        for engine in self._made.values():
+            if isinstance(engine, Follower):
+                engine.follow_timebase()
 
     def statistics(self) -> dict[str, int]:
         """What the engines count themselves."""

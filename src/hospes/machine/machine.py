@@ -11,6 +11,7 @@ from typing import Final, Self, TypeVar
 from hospes.base.clock import Clock, HostClock
 from hospes.base.errors import GuestError, HospesError
 from hospes.base.loop import Loop
+from hospes.base.progress import Progress, silent
 from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles, load_boot_files
@@ -67,6 +68,7 @@ class Machine:
         *,
         clock: Clock | None = None,
         entropy: EntropySource | None = None,
+        progress: Progress = silent,
         restart: bool = True,
     ) -> None:
         self.spec = spec
@@ -79,7 +81,7 @@ class Machine:
         self.console = Console("console", self._mailbox.ring)
         self.agent = Console("agent", self._mailbox.ring)
         self._outside = Outside(
-            clock or HostClock(), entropy or HostEntropy(), self.console, self.agent
+            clock or HostClock(), entropy or HostEntropy(), self.console, self.agent, progress
         )
         self._system: System | None = self._power_on()
         self._loop: Loop | None = None

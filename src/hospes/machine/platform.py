@@ -27,7 +27,7 @@ class SbiPlatform:
 
     @property
     def harts(self) -> list[Hart]:
-        """The harts as they are now; a change of engine may replace them."""
+        """The harts, by hartid."""
         return [vcpu.hart for vcpu in self._vcpus]
 
     def hart_state(self, hartid: int) -> HartState:

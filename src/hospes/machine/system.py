@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hospes.base.clock import Clock
+from hospes.base.progress import Progress, silent
 from hospes.devices.backends import CharacterBackend, EntropySource
 from hospes.devices.irq.line import HartLines
-from hospes.devices.power import PowerEvent, PowerKind
+from hospes.devices.power import PowerEvent
 from hospes.devices.stream import CharacterStream
 from hospes.engine.engine import Exit
 from hospes.engine.timebase import ClockTimebase
@@ -24,7 +25,6 @@ from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
 from hospes.machine.console import Console
 from hospes.machine.engines import Engines
-from hospes.machine.htif import Htif
 from hospes.machine.mmio import Mmio
 from hospes.machine.platform import SbiPlatform
 from hospes.machine.statistics import Statistics
@@ -54,6 +54,7 @@ class Outside:
     entropy: EntropySource
     console: CharacterBackend
     agent: CharacterBackend
+    progress: Progress = silent
 
 
 class System:
@@ -91,14 +92,14 @@ class System:
             on_power=self.switch,
         )
         self.board = virt.build(spec, files, surroundings)
-        self.engines = Engines(self.memory, self.board.bus, self.timebase)
+        self.engines = Engines(self.memory, self.board.bus, self.timebase, outside.progress)
         self.kind = kind
-        self.harts: list[Hart] = [self.engines.hart(kind, number) for number in range(spec.cpus)]
+        self.harts: list[Hart] = [self.engines.hart(number) for number in range(spec.cpus)]
         self.mmio = Mmio(self.board.bus, self.engines.reference.instructions)
         engine = self.engines.engine(kind)
         self.vcpus = [Vcpu(hart, engine, self.engines.reference, self) for hart in self.harts]
         self.sbi = None if files.firmware else self._firmware()
-        self.htif = self._htif() if files.kernel is None else None
+        self._polled = files.kernel is None and self.board.htif is not None
         self.board.load(self.memory)
         self._start_harts()
 
@@ -117,19 +118,6 @@ class System:
 
     def _firmware(self) -> Sbi:
         return Sbi(SbiPlatform(self.vcpus, self.memory, self.board.console, self.switch))
-
-    def _htif(self) -> Htif | None:
-        symbols = self.board.placement.symbols
-        tohost = symbols.get("tohost")
-        if tohost is None or not self.memory.contains(tohost, 8):
-            return None
-        return Htif(
-            self.memory,
-            tohost,
-            symbols.get("fromhost"),
-            self.board.console.put,
-            lambda code: self.switch(PowerEvent(PowerKind.OFF, code)),
-        )
 
     def _start_harts(self) -> None:
         """Every hart in M-mode firmware; with our own only hart 0, in the kernel."""
@@ -171,15 +159,13 @@ class System:
         """Let every hart that can run have a slice; False if none could."""
         self.board.bus.tick()
         budget = self.engines.slice(self.kind, len(self.vcpus))
-        if self.htif is not None:
+        if self._polled:
             budget = min(budget, HTIF_SLICE)
         ran = False
         for vcpu in self.vcpus:
             if self.power is None and vcpu.runnable():
                 vcpu.run_slice(budget)
                 ran = True
-        if self.htif is not None:
-            self.htif.poll()
         return ran
 
     def due_in_ns(self) -> int:
@@ -214,17 +200,17 @@ class System:
         if self._held_ns is not None:
             self.timebase.start_ns += self._clock.monotonic_ns() - self._held_ns
             self._held_ns = None
+            self.engines.follow_timebase()
 
     def choose(self, kind: EngineKind) -> None:
-        """Go on with another engine; the harts' state moves along."""
+        """Go on with another engine; both see the same harts."""
         if kind == self.kind:
             return
         self.kind = kind
         engine = self.engines.engine(kind)
-        for number, vcpu in enumerate(self.vcpus):
-            hart = self.engines.adopt(kind, vcpu.hart)
-            self.harts[number] = vcpu.hart = hart
+        for vcpu in self.vcpus:
             vcpu.engine = engine
+            vcpu.hart.resync = 1
 
     def statistics(self) -> Statistics:
         """The numbers since power-on."""

@@ -84,6 +84,11 @@ class ThreadedEngine:
         """Make a run of this hart in another thread return within microseconds."""
         hart.kick = 1
 
+    def follow_timebase(self) -> None:
+        """The timebase was set anew, as after a pause; native code is to read it so."""
+        for _, state, _ in self._states.values():
+            self._set_clock(state)
+
     def statistics(self) -> dict[str, int]:
         """Counts over all harts: TLB and fetch misses, flushes, instructions decoded, traps."""
         states = [state for _, state, _ in self._states.values()]
