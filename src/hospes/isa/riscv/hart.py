@@ -22,13 +22,14 @@ class Hart(Struct):
     Derived state: context and fp_ok (priv.refresh); pmp_base, pmp_last (inclusive byte addresses),
     pmp_count (entries that can match) from pmpcfg and pmpaddr; pmp_low to pmp_high, the range
     around the last address looked up in which pmp_match (a pmpcfg byte) governs. timer_due is
-    mip.STIP as Sstc last saw it. poll is 1 when an interrupt may have become deliverable, so that
-    the engine asks trap.deliverable_interrupt before the next instruction. kick is set by another
-    thread to end a run. resync is 1 when translations or code were flushed from
-    Python, so that an engine with caches of its own flushes them before it goes on. walk_shift is the extent over which a translation is uniform, PMP
+    mip.STIP as Sstc last saw it. walk_shift is the extent over which a translation is uniform, PMP
     included; walk_leaf_shift the size of the leaf page itself, which sfence.vma forgets whole.
-    exit_instruction holds the bits of the instruction that left for a device access, if the engine
-    knows them, else 0: they spare the reference engine a fetch.
+
+    Asked of the engine: poll is 1 when an interrupt may have become deliverable, so that it looks
+    before the next instruction; kick is set by another thread to end a run; resync is 1 when
+    translations or code were flushed from Python, so that an engine with caches of its own flushes
+    them before it goes on. exit_instruction holds the bits of the instruction that left for a
+    device access, or 0 if the engine does not tell them: they spare a fetch.
     """
 
     x = Words(33)
