@@ -42,7 +42,8 @@ def run(argv: list[str]) -> int:
     try:
         return _show(_call(argv, Manager(progress=progress)))
     except typer.TyperException as error:
-        return _fail(f"{_sentence(error)} Try 'hospes --help'.", USAGE)
+        message = str(getattr(error, "format_message", error.__str__)())
+        return _fail(f"{_sentence(message)} Try 'hospes --help'.", USAGE)
     except HospesError as error:
         progress.close()
         return _fail(str(error), FAILURE)
@@ -96,9 +97,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-def _sentence(error: typer.TyperException) -> str:
-    text = " ".join(str(getattr(error, "format_message", error.__str__)()).split())
-    return text if text.endswith(".") else f"{text}."
+def _sentence(message: str) -> str:
+    """A message on one line, begun and ended like a sentence."""
+    text = " ".join(message.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _apology(error: Exception) -> str:
@@ -108,5 +110,5 @@ def _apology(error: Exception) -> str:
 
 
 def _fail(sentence: str, code: int) -> int:
-    print(f"hospes: {sentence}", file=sys.stderr, flush=True)
+    print(f"hospes: {_sentence(sentence)}", file=sys.stderr, flush=True)
     return code

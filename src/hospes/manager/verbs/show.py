@@ -62,8 +62,8 @@ def _find(name: str) -> "tuple[Insn, ...]":
     found = RV64.by_name.get(name.lower())
     if found is None:
         near = difflib.get_close_matches(name.lower(), RV64.by_name, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "."
-        raise HospesError(f"There is no instruction {name!r}{hint}")
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise HospesError(f"there is no instruction {name!r}{hint}")
     return found
 
 
