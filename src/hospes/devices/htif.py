@@ -23,7 +23,7 @@ WRITE_BYTES_MAX: Final = 64 * 1024
 
 
 class Htif(Device):
-    """Not on the bus: it finds requests in memory and answers there."""
+    """Not on the bus: it finds requests in memory and answers there, if there is a fromhost."""
 
     compatible, size = "ucb,htif0", 0
     reading: bool = False     # the program waits for a character
@@ -32,7 +32,7 @@ class Htif(Device):
         self,
         memory: DeviceMemory,
         tohost_gpa: int,
-        fromhost_gpa: int,
+        fromhost_gpa: int | None,
         stream: CharacterStream,
         on_power: PowerCallback,
     ) -> None:
@@ -80,10 +80,14 @@ class Htif(Device):
             size = min(arguments[2], self._stream.room, WRITE_BYTES_MAX)
             result = self._stream.put(self._memory.read(arguments[1], size))
         self._memory.write(arguments_gpa, struct.pack("<q", result))
-        self._store(self.fromhost_gpa, 1)
+        self._reply(1)
 
     def _answer(self, device: int, command: int, payload: int) -> None:
-        self._store(self.fromhost_gpa, device << 56 | command << 48 | payload)
+        self._reply(device << 56 | command << 48 | payload)
+
+    def _reply(self, value: int) -> None:
+        if self.fromhost_gpa is not None:
+            self._store(self.fromhost_gpa, value)
 
     def _load(self, gpa: int) -> int:
         return int.from_bytes(self._memory.read(gpa, 8), "little")

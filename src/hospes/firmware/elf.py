@@ -61,7 +61,7 @@ def read(data: bytes, name: str) -> Elf:
     """Parse an executable; `name` is how errors call it."""
     try:
         return _read(data, name)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise truncated(name) from error
 
 

@@ -89,7 +89,7 @@ def read(blob: bytes) -> Node:
     """The tree in a flattened blob; HospesError if it is damaged."""
     try:
         return _Reader(blob).read()
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, OverflowError, ValueError) as error:
         raise HospesError(
             f"the device tree blob is damaged ({error}); make it again with dtc"
         ) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hospes.base.clock import Clock
-from hospes.base.errors import HospesError
+from hospes.base.errors import GuestError, HospesError
 from hospes.devices.backends import CharacterBackend, DeviceMemory, EntropySource
 from hospes.devices.bus import Bus
 from hospes.devices.device import Device
@@ -113,9 +113,13 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
 
 
 def _htif(placement: Placement, outside: Surroundings, console: CharacterStream) -> Htif | None:
-    """There when the program has the two words; it shares the serial port's stream."""
+    """There when bare-metal code has a tohost in memory; it shares the serial port's stream."""
     tohost, fromhost = (placement.symbols.get(name) for name in ("tohost", "fromhost"))
-    if tohost is None or fromhost is None:
+    if tohost is None or placement.kernel_entry is not None:
+        return None
+    try:
+        outside.memory.read(tohost, 8)
+    except GuestError:
         return None
     return Htif(outside.memory, tohost, fromhost, console, outside.on_power)
 

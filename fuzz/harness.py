@@ -1,0 +1,123 @@
+"""What every fuzz target shares: guest memory, random register accesses, and running for a while.
+
+A target is a module with `case(chance)`, which does one random thing and must neither raise nor
+take more than CASE_SECONDS. `python -m fuzz.uart --seconds 60` runs one; a failure names its seed.
+"""
+
+import argparse
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from hospes.base.clock import ManualClock
+from hospes.base.errors import GuestError
+from hospes.devices.bus import Bus
+from hospes.devices.stream import CharacterStream
+
+Case = Callable[[random.Random], None]
+
+CASE_SECONDS: Final = 1.0
+RAM_BASE: Final = 0x8000_0000
+RAM_BYTES: Final = 1 << 20
+
+
+class Ram:
+    """Guest memory over a bytearray; GuestError outside."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(RAM_BYTES)
+
+    def read(self, gpa: int, count: int) -> bytes:
+        """A copy."""
+        at = self._at(gpa, count)
+        return bytes(self.bytes[at : at + count])
+
+    def write(self, gpa: int, data: bytes) -> None:
+        """Store."""
+        at = self._at(gpa, len(data))
+        self.bytes[at : at + len(data)] = data
+
+    def _at(self, gpa: int, count: int) -> int:
+        if not RAM_BASE <= gpa <= RAM_BASE + RAM_BYTES - count:
+            raise GuestError(f"{gpa:#x} is not RAM")
+        return gpa - RAM_BASE
+
+
+class Line:
+    """An interrupt line."""
+
+    level = False
+
+    def set(self, level: bool) -> None:
+        """Remember."""
+        self.level = level
+
+
+class Backend:
+    """Takes a random part of what it is offered."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+
+    def write(self, data: bytes) -> int:
+        """All, some or nothing."""
+        return self._chance.choice((len(data), len(data), len(data) // 2, 0))
+
+
+def make_stream(chance: random.Random, clock: ManualClock) -> CharacterStream:
+    """A console stream with a moody back end."""
+    return CharacterStream(Backend(chance), clock)
+
+
+def odd_number(chance: random.Random, bits: int) -> int:
+    """A number as mistakes are made of: small, all ones, one bit, near a power of two, anything."""
+    kind = chance.randrange(5)
+    if kind == 0:
+        return chance.randrange(16)
+    if kind == 1:
+        return (1 << bits) - 1 - chance.randrange(3)
+    if kind == 2:
+        return 1 << chance.randrange(bits)
+    if kind == 3:
+        return max(0, (1 << chance.randrange(bits)) + chance.randrange(-2, 3))
+    return chance.getrandbits(bits)
+
+
+def access(chance: random.Random, bus: Bus, base: int, offset: int) -> None:
+    """One access of any width at an offset, odd values written."""
+    size = chance.choice((1, 2, 4, 8, 4, 4))
+    if chance.random() < 0.4:
+        value = bus.read(base + offset, size)
+        assert value is None or 0 <= value < 1 << 8 * size, (hex(offset), size, value)
+    else:
+        bus.write(base + offset, size, odd_number(chance, 8 * size) & ((1 << 8 * size) - 1))
+
+
+def run(case: Case, seconds: float, seed: int) -> int:
+    """Cases from a seed on until the time is over; returns how many there were."""
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        began = time.monotonic()
+        try:
+            case(random.Random(seed + count))
+        except BaseException:
+            print(f"seed {seed + count} fails")
+            raise
+        took = time.monotonic() - began
+        if took > CASE_SECONDS:
+            raise AssertionError(f"seed {seed + count} takes {took:.1f} s")
+        count += 1
+    return count
+
+
+def main(case: Case) -> None:
+    """The command line of a target."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    logging.disable(logging.WARNING)
+    print(f"{run(case, chosen.seconds, chosen.seed)} cases, none failed")
