@@ -94,6 +94,7 @@ class Pass:
         return self.start + len(self.code)
 
     def run(self, parsed: list[Statement]) -> None:
+        """Go through all statements; AssemblyError for the first faulty one."""
         for statement in parsed:
             try:
                 self._statement(statement)

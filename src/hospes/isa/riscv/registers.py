@@ -38,6 +38,7 @@ class Name:
         return self.names.get(value, str(value) if value < 10 else hex(value))
 
     def value(self, text: str, pc: int, number: Number) -> int:
+        """The name's number; ValueError if it is neither a name nor an allowed number."""
         if text in self.values:
             return self.values[text]
         if self.numeric:
@@ -64,6 +65,7 @@ class Upper(Plain):
         return super().text(value >> 12 & 0xFFFFF, pc)
 
     def value(self, text: str, pc: int, number: Number) -> int:
+        """The value with these upper 20 bits, which may be given signed or unsigned."""
         upper = number(text)
         if not -0x80000 <= upper <= 0xFFFFF:
             raise ValueError(f"{upper:#x} does not fit 20 bits")
@@ -88,6 +90,7 @@ class Ordering(Plain):
         return "".join(letter for bit, letter in enumerate("wroi") if value >> bit & 1)[::-1] or "0"
 
     def value(self, text: str, pc: int, number: Number) -> int:
+        """The set of letters as four bits; a letter may stand once only."""
         if text == "0":
             return 0
         bits = ["wroi".find(letter) for letter in text]
