@@ -22,12 +22,13 @@ def test_a_full_batch_goes_at_once(stream, sink) -> None:
 def test_full_back_end_holds_output_within_bounds(stream, sink, clock) -> None:
     sink.limit = 10
     sent = bytearray()
-    for number in range(100_000):
-        sent += bytes([number % 251])
-        if not stream.put(sent[-1:]):
-            sent.pop()
-            break
-    assert len(sent) == OUTPUT_BYTES + 10
+    for number in range(OUTPUT_BYTES + 10):
+        sent.append(number % 251)
+        if number % 2:
+            assert stream.put(sent[-1:]) == 1
+        else:
+            stream.put_byte(sent[-1])
+    assert stream.put(b"x") == stream.put_byte(0x78) == 0
     assert stream.room == 0
     assert sink.calls < 100
     sink.limit = 1 << 40

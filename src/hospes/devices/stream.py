@@ -50,10 +50,23 @@ class CharacterStream:
             self._first_ns = self._clock.monotonic_ns()
         taken = min(len(data), OUTPUT_BYTES - len(output))
         output += data[:taken]
-        full = len(output) >= BATCH_BYTES and not self._blocked
-        if full or self._clock.monotonic_ns() - self._first_ns >= BATCH_NS:
+        if len(output) >= BATCH_BYTES and not self._blocked:
             self.flush()
         return taken
+
+    def put_byte(self, value: int) -> int:
+        """The same for one byte, quickly; returns the room that is left."""
+        output = self._output
+        size = len(output)
+        if not size:
+            self._first_ns = self._clock.monotonic_ns()
+        if size < OUTPUT_BYTES:
+            output.append(value)
+            size += 1
+        if size >= BATCH_BYTES and not self._blocked:
+            self.flush()
+            return self.room
+        return OUTPUT_BYTES - size
 
     def flush(self) -> bool:
         """Pass on what has gathered; True if nothing is left."""

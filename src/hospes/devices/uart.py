@@ -39,6 +39,7 @@ class Uart(Device):
     transmit_pending: bool = False   # a "holding register empty" interrupt not yet seen
     held_back: bool = False          # no room for a FIFO full of output
     idle_polls: int = 0
+    raised: bool = False             # the interrupt line's level
 
     def __init__(self, irq: Irq, stream: CharacterStream) -> None:
         super().__init__()
@@ -67,8 +68,7 @@ class Uart(Device):
         if self.mcr & MCR_LOOP:
             self._loop_back(value)
         else:
-            self.stream.put(value.to_bytes(1, "little"))
-            self.held_back = self.stream.room < FIFO_BYTES
+            self.held_back = self.stream.put_byte(value) < FIFO_BYTES
         self.transmit_pending = not self.held_back
         self._update()
 
@@ -192,7 +192,17 @@ class Uart(Device):
         return IIR_NONE
 
     def _update(self) -> None:
-        self.irq.set(self._identity() != IIR_NONE)
+        """The interrupt is raised while any enabled source is pending."""
+        ier = self.ier
+        level = bool(
+            (ier & IER_TRANSMIT and self.transmit_pending)
+            or (ier & IER_RECEIVE and self.received)
+            or (ier & IER_LINE and self.overrun)
+            or (ier & IER_MODEM and self.msr & 0x0F)
+        )
+        if level != self.raised:
+            self.raised = level
+            self.irq.set(level)
 
 
 def _looped_inputs(mcr: int) -> int:
