@@ -49,8 +49,11 @@ class SbiPlatform:
         return self._console.take(limit)
 
     def wake(self, hartid: int) -> None:
-        """Nothing sleeps while a call is made; the hart looks when its turn comes."""
+        """End the caller's slice: it is likely to wait for the other hart, whose turn comes."""
         poll_interrupts(self._vcpus[hartid].hart)
+        if len(self._vcpus) > 1:
+            for vcpu in self._vcpus:
+                vcpu.attention = True
 
     def reset(self, kind: ResetType, reason: int) -> None:
         """A shutdown because of a system failure (reason 1) ends with exit code 1."""

@@ -99,7 +99,6 @@ class System:
         engine = self.engines.engine(kind)
         self.vcpus = [Vcpu(hart, engine, self.engines.reference, self) for hart in self.harts]
         self.sbi = None if files.firmware else self._firmware()
-        self._polled = files.kernel is None and self.board.htif is not None
         self.board.load(self.memory)
         self._start_harts()
 
@@ -159,7 +158,7 @@ class System:
         """Let every hart that can run have a slice; False if none could."""
         self.board.bus.tick()
         budget = self.engines.slice(self.kind, len(self.vcpus))
-        if self._polled:
+        if self.board.htif is not None:
             budget = min(budget, HTIF_SLICE)
         ran = False
         for vcpu in self.vcpus:
