@@ -11,3 +11,9 @@ def cache_directory() -> Path:
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "hospes"
+
+
+def config_directory() -> Path:
+    """`hospes` in the user's configuration directory (XDG Base Directory); not created."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "hospes"
