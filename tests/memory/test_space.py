@@ -46,11 +46,12 @@ def test_a_store_to_code_is_noted_once(memory):
         memory.store(RAM_BASE + 0x3004, 4, 0)
     assert memory.nested.shared.dirty_code_count == 1
     assert memory.nested.shared.dirty_code[0] == 3
-    assert int(memory.nested.entries[3]) & CODE_DIRTY
+    assert memory.nested.entries[3] & CODE_DIRTY
 
 
 def test_too_many_stale_pages_only_count(memory):
-    memory.nested.entries[:] |= CODE
+    for page in range(256):
+        memory.nested.entries[page] |= CODE
     memory.nested.mark_written(0, 255)
     assert memory.nested.shared.dirty_code_count == 256 > DIRTY_CODE_MAX
 

@@ -5,7 +5,6 @@ import platform
 import sys
 import time
 import traceback
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from hospes.base.paths import cache_directory
@@ -13,6 +12,8 @@ from hospes.base.paths import cache_directory
 
 def hospes_version() -> str:
     """The installed version, or "unknown" in a bare source tree."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("hospes")
     except PackageNotFoundError:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
 from hospes.memory.nested import DIRTY, PAGE_SHIFT, TAGGED, NestedTable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class DirtyLog:
@@ -16,7 +20,7 @@ class DirtyLog:
 
     def peek(self) -> list[int]:
         """Guest physical addresses of the dirty pages, in order, flags kept."""
-        pages = np.flatnonzero(self._nested.entries & np.uint64(DIRTY))
+        pages = (self._entries() & DIRTY).nonzero()[0]
         return [self._base + (int(page) << PAGE_SHIFT) for page in pages]
 
     def take(self) -> list[int]:
@@ -26,7 +30,13 @@ class DirtyLog:
         next store to each page is seen again.
         """
         pages = self.peek()
-        keep = np.uint64(~(DIRTY | TAGGED) & 0xFFFF_FFFF_FFFF_FFFF)
-        self._nested.entries &= keep
+        entries = self._entries()
+        entries &= ~(DIRTY | TAGGED) & 0xFFFF_FFFF_FFFF_FFFF
         self._nested.shared.epoch += 1
         return pages
+
+    def _entries(self) -> npt.NDArray[np.uint64]:
+        """The table as a numpy array, imported late: starting a machine needs no numpy."""
+        import numpy as np
+
+        return np.frombuffer(self._nested.entries, dtype=np.uint64)

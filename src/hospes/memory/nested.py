@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from hospes.base.layout import Struct, Word, Words
 
@@ -45,27 +43,24 @@ class Shared(Struct):
 class NestedTable:
     """The entries of one contiguous region of RAM, all present and writable at first.
 
-    `entries` is a numpy array of u64, one for each page: the host virtual address of the frame,
-    with flags in the low 12 bits. Generated code reads and writes the same array.
+    `entries` is an array of u64, one for each page: the host virtual address of the frame, with
+    flags in the low 12 bits. Generated code reads and writes the same array.
     """
 
     def __init__(self, frames_address: int, pages: int) -> None:
-        flags = PRESENT | WRITABLE
-        first = np.uint64(frames_address + flags)
-        self.entries: npt.NDArray[np.uint64] = (
-            np.arange(pages, dtype=np.uint64) * np.uint64(PAGE_BYTES) + first
-        )
+        first = frames_address | PRESENT | WRITABLE
+        self.entries = array("Q", range(first, first + pages * PAGE_BYTES, PAGE_BYTES))
         self.shared = Shared()
 
     @property
     def address(self) -> int:
         """Host address of the first entry."""
-        return int(self.entries.ctypes.data)
+        return self.entries.buffer_info()[0]
 
     def mark_written(self, first_page: int, last_page: int) -> None:
         """Note a store by the host to the pages from first to last, both included."""
         for page in range(first_page, last_page + 1):
-            entry = int(self.entries[page])
+            entry = self.entries[page]
             if entry & CODE and not entry & CODE_DIRTY:
                 self._note_dirty_code(page)
                 entry |= CODE_DIRTY

@@ -6,9 +6,8 @@ import ctypes
 import mmap
 from typing import Final
 
-import numpy as np
-
 from hospes.base.errors import HospesError
+from hospes.base.layout import WORD_BYTES
 from hospes.engine.engine import Exit
 from hospes.engine.threaded.native import Progress, load_engine, silent
 from hospes.engine.threaded.state import (
@@ -61,7 +60,7 @@ class ThreadedEngine:
         self._enter = load_engine(progress)
         self._code = Block(code_pages * CODE_PAGE_BYTES)
         pages = memory.size_bytes >> PAGE_SHIFT
-        self._code_of_page = np.zeros(pages, dtype=np.uint64)
+        self._code_of_page = Block(pages * WORD_BYTES)
         self.space = CodeSpace()
         self.space.limit = code_pages
         self._states: dict[int, tuple[Hart, EngineState, Block]] = {}
@@ -107,7 +106,7 @@ class ThreadedEngine:
         state.nested = self.memory.nested.address
         state.shared = _address(self.memory.nested.shared.words)
         state.code_pages = self._code.address
-        state.code_of_page = int(self._code_of_page.ctypes.data)
+        state.code_of_page = self._code_of_page.address
         state.code_space = _address(self.space.words)
         state.resync = 1
         self._set_clock(state)
