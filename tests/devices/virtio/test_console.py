@@ -22,11 +22,15 @@ def driver(slot, make_driver):
     return driver
 
 
-def test_output(driver, stream, sink, wire) -> None:
+def test_output(driver, slot, stream, sink, wire) -> None:
     for number, text in enumerate((b"hello ", b"world")):
         driver.send(text, number)
     assert driver.used(1) == [(0, 0), (1, 0)]
-    assert wire.level
+    assert not wire.level
+    assert slot.due_in_ns() == 0
+    slot.tick()
+    assert (wire.level, wire.changes) == (True, 1)
+    assert slot.due_in_ns() is not None
     stream.flush()
     assert sink.data == b"hello world"
 

@@ -95,6 +95,7 @@ def test_reset_at_any_moment(driver, slot, wire) -> None:
     for features in (1 << 32, 1 << 32 | 1 << 29):
         driver.start(features)
         driver.send(b"text")
+        slot.tick()
         assert wire.level
         assert driver.reg(0x60) == 1
         driver.reg(STATUS, 0)
@@ -107,6 +108,7 @@ def test_reset_at_any_moment(driver, slot, wire) -> None:
 def test_interrupts_are_acknowledged_by_reason(driver, slot, wire) -> None:
     driver.start(1 << 32 | 1)
     driver.send(b"x")
+    slot.tick()
     slot.function.resize(100, 40)
     assert driver.reg(0x60) == 3
     driver.reg(0x64, 1)

@@ -18,10 +18,11 @@ STEP_BYTES: Final = 256 * 1024
 
 @dataclass
 class PortState:
-    """A port's snapshot: how much of the current request is out, and whether more could not go."""
+    """A port's snapshot."""
 
-    sent: int = 0
-    stalled: bool = False
+    sent: int = 0             # bytes of the current request that are out
+    stalled: bool = False     # there was output for which there was no room
+    owed: bool = False        # the driver has not been told yet of output that is out
 
 
 class Port:
@@ -58,7 +59,11 @@ class Port:
 
 
 class VirtioConsole(VirtioFunction):
-    """hvc0 in Linux; `columns` and `rows` of 0 mean that the size is not known."""
+    """hvc0 in Linux; `columns` and `rows` of 0 mean that the size is not known.
+
+    Drivers look for themselves whether output is out before they wait for the interrupt, so that
+    one comes with the next tick, for all requests until then.
+    """
 
     device_id, queue_count = 3, 2
     columns: int
@@ -100,25 +105,36 @@ class VirtioConsole(VirtioFunction):
         port, queue = Port(self._stream, self.ports[number]), self.queue(index)
         if direction == RECEIVE:
             port.fill(queue)
+            self._tell(queue)
         else:
             port.drain(queue)
+            port.state.owed = True
         queue.listen()
-        if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
 
     def tick(self) -> None:
         """Input that has come and output that was held back."""
         self._stream.tick()
-        if self.running and self.ports[0].stalled:
+        if not self.running:
+            return
+        state = self.ports[0]
+        if state.stalled:
             self.serve(TRANSMIT)
-        if self.running and self._stream.input_waiting:
+        if state.owed:
+            state.owed = False
+            self._tell(self.queue(TRANSMIT))
+        if self._stream.input_waiting:
             self.serve(RECEIVE)
 
     def due_in_ns(self) -> int | None:
-        """When batched output is due, or at once when more of it can be taken."""
-        if self.running and self.ports[0].stalled and self._stream.room:
+        """When batched output is due; at once if more can be taken or the driver is to be told."""
+        state = self.ports[0]
+        if self.running and (state.owed or (state.stalled and self._stream.room)):
             return 0
         return self._stream.due_in_ns()
+
+    def _tell(self, queue: SplitQueue) -> None:
+        if queue.wants_interrupt():
+            self.interrupt(USED_BUFFER)
 
 
 def _port_of(queue: int) -> tuple[int, int]:
