@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO, Final, cast
 
 import zstandard
 
@@ -82,7 +82,7 @@ def _unpacked(name: str, section: io.RawIOBase) -> IO[bytes]:
     if suffix == "zst":
         return zstandard.ZstdDecompressor().stream_reader(stream)
     if suffix == "gz":
-        return gzip.open(stream)
+        return cast(IO[bytes], gzip.open(stream))
     if suffix == "tar":
         return stream
     raise ValueError(f"{name} is compressed in a way that is not known here")

@@ -1,0 +1,222 @@
+"""The images that Hospes can make and keep, by name."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from hospes.base.errors import HospesError
+from hospes.base.progress import Progress, silent
+from hospes.guests import cpio, initramfs
+from hospes.guests.apt import PrivateApt
+from hospes.guests.deb import Package
+from hospes.guests.store import (
+    Image,
+    Manifest,
+    PackageRecord,
+    disk_errors,
+    images_directory,
+    load_image,
+    locked,
+    record_file,
+    replace_image,
+    workspace,
+)
+from hospes.guests.tree import Tree
+
+KERNEL_PACKAGE: Final = "linux-image-riscv64"
+BUSYBOX_PACKAGE: Final = "busybox-static"
+APPEND: Final = "console=ttyS0 quiet"
+MEBIBYTE: Final = 1 << 20
+RECIPE: Final = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an image is made. `packages` are unpacked with all they depend on."""
+
+    name: str
+    description: str
+    memory_bytes: int
+    packages: tuple[str, ...] = ()
+    listed: bool = True
+
+
+RECIPES: Final = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe("tiny", "Debian's riscv64 kernel and busybox", 256 * MEBIBYTE),
+            Recipe(
+                "userland",
+                "Debian's riscv64 kernel with bash, coreutils, perl and python3",
+                1024 * MEBIBYTE,
+                ("bash", "coreutils", "perl", "python3"),
+                listed=False,
+            ),
+        )
+    }
+)
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """A line of `hospes images ls`."""
+
+    name: str
+    description: str
+    present: bool
+    release: str
+    size_bytes: int
+
+
+def _recipe(name: str) -> Recipe:
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        known = ", ".join(recipe.name for recipe in RECIPES.values() if recipe.listed)
+        raise HospesError(f"There is no image {name!r}; the known images are: {known}.")
+    return recipe
+
+
+def list_images(cache: Path | None = None) -> list[ImageInfo]:
+    """Every image that users are offered or that is there; `release` is Debian's, such as 13.1."""
+    found = []
+    for recipe in RECIPES.values():
+        try:
+            image = load_image(images_directory(cache) / recipe.name)
+        except HospesError:
+            image = None
+        if recipe.listed or image:
+            release = image.manifest.release if image else ""
+            size = image.size_bytes if image else 0
+            found.append(ImageInfo(recipe.name, recipe.description, bool(image), release, size))
+    return found
+
+
+def locate(name: str, cache: Path | None = None) -> Image:
+    """The image, which must be there already; needs no network."""
+    recipe = _recipe(name)
+    image = load_image(images_directory(cache) / name)
+    if image is None:
+        raise HospesError(
+            f"The image {name!r} is not here yet: fetch it with 'hospes images pull {name}'."
+        )
+    return image if image.manifest.recipe == RECIPE else _refresh(recipe, cache)
+
+
+def ensure(name: str, progress: Progress = silent, cache: Path | None = None) -> Image:
+    """The image; fetched and made if it is not there."""
+    _recipe(name)
+    if load_image(images_directory(cache) / name) is None:
+        return pull(name, progress, cache, again=False)
+    return locate(name, cache)
+
+
+def pull(
+    name: str, progress: Progress = silent, cache: Path | None = None, *, again: bool = True
+) -> Image:
+    """Fetch an image's packages and make it anew.
+
+    With `again` false, an image that another process has made in the meantime is taken instead.
+    """
+    recipe = _recipe(name)
+    images = images_directory(cache)
+    with locked(images, name, progress):
+        if not again and load_image(images / name):
+            return locate(name, cache)
+        with workspace(images, name) as work:
+            kitchen = Kitchen(work, progress)
+            return replace_image(images, name, lambda directory: kitchen.cook(recipe, directory))
+
+
+def remove(name: str, cache: Path | None = None) -> None:
+    """Delete an image from the cache."""
+    _recipe(name)
+    images = images_directory(cache)
+    if not (images / name).exists():
+        raise HospesError(f"The image {name!r} is not here, so there is nothing to remove.")
+    with locked(images, name), disk_errors(images):
+        shutil.rmtree(images / name, ignore_errors=False)
+
+
+def _refresh(recipe: Recipe, cache: Path | None) -> Image:
+    """Give an image made by another Hospes the scripts of this one; everything else stays."""
+    images = images_directory(cache)
+
+    def fill(directory: Path) -> Manifest:
+        old = load_image(images / recipe.name)
+        if old is None:
+            raise HospesError(f"The image {recipe.name!r} has just been removed; fetch it again.")
+        shutil.copyfile(old.kernel, directory / "kernel")
+        tree = Tree({entry.path: entry for entry in cpio.read_archive(old.initrd.read_bytes())})
+        tree.replace(*initramfs.scripts(recipe.name))
+        initramfs.write_initramfs(tree.all(), directory / "initrd")
+        files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
+        return msgspec.structs.replace(
+            old.manifest,
+            recipe=RECIPE, append=APPEND, memory_bytes=recipe.memory_bytes, files=files,
+        )  # fmt: skip
+
+    with locked(images, recipe.name):
+        return replace_image(images, recipe.name, fill)
+
+
+class Kitchen:
+    """Where an image is made: a directory for apt and packages, and who watches."""
+
+    def __init__(self, work: Path, progress: Progress) -> None:
+        self.apt = PrivateApt(work / "apt")
+        self.work = work
+        self.progress = progress
+        self.used: dict[str, PackageRecord] = {}
+
+    def cook(self, recipe: Recipe, directory: Path) -> Manifest:
+        """Write kernel and initrd of an image into the directory."""
+        self.apt.update(self.progress)
+        tree = initramfs.base_tree()
+        self._unpack(recipe.packages, tree)
+        [busybox] = self._fetch([BUSYBOX_PACKAGE], self.apt.download)
+        initramfs.add_busybox(tree, busybox)
+        versioned = [n for n in self.apt.depends(KERNEL_PACKAGE) if n.startswith("linux-image-")]
+        [kernel] = self._fetch(versioned[:1] or [KERNEL_PACKAGE], self.apt.download)
+        self.progress("Unpacking the kernel", 0, 0)
+        initramfs.add_kernel(tree, kernel, directory / "kernel")
+        tree.replace(*initramfs.scripts(recipe.name))
+        self.progress("Writing the image", 0, 0)
+        initramfs.write_initramfs(tree.all(), directory / "initrd")
+        files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
+        self.progress("Writing the image", 1, 1)
+        return Manifest(
+            name=recipe.name,
+            recipe=RECIPE,
+            release=self.apt.release,
+            packages=tuple(self.used[name] for name in sorted(self.used)),
+            files=files,
+            memory_bytes=recipe.memory_bytes,
+            append=APPEND,
+        )
+
+    def _fetch(
+        self, names: Sequence[str], fetch: Callable[[Sequence[str], Path, Progress], list[Path]]
+    ) -> list[Package]:
+        into = Path(tempfile.mkdtemp(dir=self.work))
+        packages = [Package(path) for path in fetch(names, into, self.progress)]
+        for package in packages:
+            control = package.control()
+            name = control["Package"]
+            self.used[name] = PackageRecord(name, control["Version"], package.sha256())
+        return packages
+
+    def _unpack(self, names: Sequence[str], tree: Tree) -> None:
+        """Unpack packages and all they depend on; their maintainer scripts do not run."""
+        packages = self._fetch(names, self.apt.download_closure) if names else []
+        for done, package in enumerate(packages):
+            self.progress("Unpacking the packages", done, len(packages))
+            initramfs.add_package(tree, package)
+        if packages:
+            self.progress("Unpacking the packages", len(packages), len(packages))

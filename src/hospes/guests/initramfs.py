@@ -1,0 +1,94 @@
+"""The initial root file systems of guests, assembled from Debian's packages and our scripts."""
+
+import lzma
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from hospes.base.errors import HospesError
+from hospes.guests import init_script
+from hospes.guests.agent_script import AGENT_SCRIPT
+from hospes.guests.busybox import applet_links
+from hospes.guests.cpio import write_archive
+from hospes.guests.deb import Package
+from hospes.guests.tree import Entry, Tree, character_device, directory, regular, symlink
+
+BUSYBOX: Final = "usr/bin/busybox"
+FOLDERS: Final = ("dev", "etc", "mnt", "proc", "root", "run", "sys", "usr/bin", "usr/lib", "var")
+# Debian's merged /usr: a program is found by either of its customary paths.
+MERGED: Final = (("bin", "usr/bin"), ("lib", "usr/lib"), ("sbin", "usr/sbin"))
+ACCOUNTS: Final = (
+    ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+    ("etc/group", "root:x:0:\ntty:x:5:\nnogroup:x:65534:\n"),
+    ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
+)
+LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
+# In the order in which they are loaded. Debian's riscv64 kernel has virtio and its console built
+# in, but not the bus they sit on here, nor the entropy device.
+MODULES: Final = ("drivers/virtio/virtio_mmio", "drivers/char/hw_random/virtio-rng")
+
+
+def base_tree() -> Tree:
+    """Directories, device nodes for the time before /dev is mounted, and accounts."""
+    tree = Tree()
+    tree.add(*(directory(path) for path in FOLDERS), directory("tmp", 0o1777))
+    tree.add(*(symlink(path, target) for path, target in MERGED))
+    tree.add(character_device("dev/console", 5, 1), character_device("dev/null", 1, 3, 0o666))
+    tree.add(*(regular(path, text.encode()) for path, text in ACCOUNTS))
+    return tree
+
+
+def scripts(hostname: str) -> list[Entry]:
+    """What we add: the first process, the agent, and their settings."""
+    return [
+        regular(init_script.INIT_PATH, init_script.INIT_SCRIPT.encode(), 0o755),
+        regular(init_script.AGENT_PATH, AGENT_SCRIPT.encode(), 0o755),
+        regular(init_script.HOSTNAME_PATH, f"{hostname}\n".encode()),
+        regular(init_script.PROFILE_PATH, init_script.PROFILE.encode()),
+    ]
+
+
+def add_busybox(tree: Tree, package: Package) -> None:
+    """The program and a link for each applet; an applet never takes another program's place."""
+    programs = list(package.files(lambda path: path == BUSYBOX))
+    if not programs:
+        raise HospesError(f"The package {package.path.name} does not contain /{BUSYBOX}.")
+    tree.add(programs[0])
+    tree.add(*(link for link in applet_links(programs[0].data) if link.path not in tree.entries))
+
+
+def add_kernel(tree: Tree, package: Package, kernel: Path) -> None:
+    """Write the package's kernel, as it is, to the file `kernel`; add the modules guests need."""
+    files = {e.path: e for e in package.files(_of_the_kernel) if e.is_regular}
+    images = [path for path in files if path.startswith("boot/")]
+    if len(images) != 1:
+        raise HospesError(f"The package {package.path.name} has {len(images)} kernels, not one.")
+    kernel.write_bytes(files[images[0]].data)
+    loaded = []
+    for module in MODULES:
+        for path, entry in files.items():
+            stem, _, suffix = path.partition(".ko")
+            if stem.endswith(f"/kernel/{module}"):
+                data = lzma.decompress(entry.data) if suffix == ".xz" else entry.data
+                tree.add(regular(f"{stem}.ko", data))
+                loaded.append(f"/{stem}.ko\n")
+    tree.add(regular(init_script.MODULES_PATH, "".join(loaded).encode()))
+
+
+def _of_the_kernel(path: str) -> bool:
+    return path.startswith(("boot/vmlinu", "boot/Image")) or any(
+        f"/kernel/{module}.ko" in path for module in MODULES
+    )
+
+
+def write_initramfs(entries: Iterable[Entry], path: Path) -> None:
+    """Write it uncompressed: the guest would pay for unpacking at every boot."""
+    with path.open("wb", buffering=1 << 20) as out:
+        write_archive(entries, out)
+
+
+def add_package(tree: Tree, package: Package) -> None:
+    """A package's files, without its documentation; what is there already stays."""
+    for entry in package.files(lambda path: not path.startswith(LEFT_OUT)):
+        if entry.path not in tree.entries:
+            tree.add(entry)
