@@ -5,7 +5,6 @@ take more than CASE_SECONDS. `python -m fuzz.uart --seconds 60` runs one; a fail
 """
 
 import argparse
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -119,5 +118,4 @@ def main(case: Case) -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    logging.disable(logging.WARNING)
     print(f"{run(case, chosen.seconds, chosen.seed)} cases, none failed")

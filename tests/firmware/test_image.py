@@ -135,9 +135,10 @@ def test_every_prefix_of_good_files_is_accepted_or_refused_in_a_sentence(files) 
 
 
 def test_files_of_a_user(files, tmp_path: Path) -> None:
-    kernel, initrd, empty = tmp_path / "k", tmp_path / "i", tmp_path / "e"
+    kernel, initrd, cut, empty = (tmp_path / name for name in "kice")
     kernel.write_bytes(files.image())
     initrd.write_bytes(files.cpio())
+    cut.write_bytes(files.cpio()[:-100])
     empty.touch()
     loaded = load_boot_files(kernel, initrd, None)
     assert loaded.kernel
@@ -149,3 +150,5 @@ def test_files_of_a_user(files, tmp_path: Path) -> None:
     ):
         with pytest.raises(HospesError, match=f"kernel .*{words}"):
             load_boot_files(path, None, None)
+    with pytest.raises(HospesError, match=r"initrd .*c is truncated or damaged"):
+        load_boot_files(kernel, cut, None)

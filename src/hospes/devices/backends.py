@@ -7,7 +7,7 @@ class CharacterBackend(Protocol):
     """Where a console's output goes."""
 
     def write(self, data: bytes, /) -> int:
-        """Take bytes without waiting; returns how many were taken, fewer meaning "full for now"."""
+        """Take bytes without waiting; returns how many, which is fewer when there is no room."""
         ...
 
 

@@ -107,4 +107,4 @@ class Bus:
         mapping.guest_errors += 1
         count = mapping.guest_errors
         if count <= 4 or count & (count - 1) == 0:
-            _log.warning("%s: %s (%d so far)", mapping.name, error, count)
+            _log.info("%s: %s (%d so far)", mapping.name, error, count)

@@ -9,6 +9,7 @@ from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.firmware import elf
+from hospes.firmware.initrd import check_initrd
 from hospes.firmware.unpack import compression, unpack, zboot_payload
 
 KERNEL_ALIGN_BYTES: Final = 2 * 1024 * 1024
@@ -103,11 +104,17 @@ def load_boot_files(kernel: Path | None, initrd: Path | None, firmware: Path | N
     """Read and check the files a user named; HospesError for each that cannot be used."""
     return BootFiles(
         parse_kernel(read_file(kernel, "kernel"), f"kernel {kernel}") if kernel else None,
-        read_file(initrd, "initrd") if initrd else None,
+        _load_initrd(initrd) if initrd else None,
         parse_firmware(read_file(firmware, "firmware"), f"firmware {firmware}")
         if firmware
         else None,
     )
+
+
+def _load_initrd(path: Path) -> bytes:
+    data = read_file(path, "initrd")
+    check_initrd(data, f"initrd {path}")
+    return data
 
 
 def read_file(path: Path, role: str) -> bytes:
