@@ -18,7 +18,10 @@ INPUT_BYTES: Final = 1024 * 1024
 
 
 class CharacterStream:
-    """Bytes on their way out to `backend` and in to the device."""
+    """Bytes on their way out to `backend` and in to the device; they are part of a snapshot."""
+
+    _output: bytearray
+    _input: bytearray
 
     def __init__(self, backend: CharacterBackend, clock: Clock) -> None:
         self._backend = backend

@@ -112,8 +112,12 @@ def test_loading(board: Board, outside: Outside) -> None:
 
 
 def test_every_part_can_be_saved_and_restored(board: Board) -> None:
-    for part in board.parts.values():
-        wire.restore(part, wire.encode(part))
+    board.console.receive(b"typed")
+    states = {name: wire.encode(part) for name, part in board.parts.items()}
+    assert board.console.take(5) == b"typed"
+    for name, part in board.parts.items():
+        wire.restore(part, states[name])
+    assert board.console.take(5) == b"typed"
 
 
 def test_tree_says_what_the_board_is(board: Board) -> None:

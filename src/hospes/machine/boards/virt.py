@@ -71,10 +71,11 @@ class Board:
     fdt: bytes
 
     @property
-    def parts(self) -> dict[str, Device | VirtioFunction]:
+    def parts(self) -> dict[str, Device | VirtioFunction | CharacterStream]:
         """Everything with state by name: what a snapshot of the board encodes, one by one."""
         devices = {mapping.name: mapping.device for mapping in self.bus.mappings}
-        return {**devices, **self.functions}
+        streams = {"console-stream": self.console, "agent-stream": self.agent}
+        return {**devices, **self.functions, **streams}
 
     def load(self, memory: DeviceMemory) -> None:
         """Write everything that boots into memory, which is zero at the start."""
