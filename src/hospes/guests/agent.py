@@ -1,15 +1,16 @@
 """The guest's agent: runs commands that the host sends over a console device of their own.
 
-Both ends speak lines and marked frames over one byte stream, a terminal in raw mode (`/dev/hvc0`).
-The agent is a script for busybox (`agent_script.py`); `AgentProtocol` is the host's end, with no I/O.
+Both ends speak lines and marked frames over one byte stream, a terminal in raw mode (`hvc0`).
+The agent is a script for busybox (`agent_script.py`); `AgentProtocol` is the host's end, which does
+no I/O.
 
 Guest to host, once, when the terminal is in raw mode and not earlier:
 
     hospes-agent 1\\n               the version of this protocol; before it the host sends nothing
 
-Host to guest, one line each:
+Host to guest:
 
-    run MARK COMMAND\\n             COMMAND in base64, for `sh -c`; its standard input is /dev/null
+    run MARK N\\n                   a command for `sh -c` follows, N lines; its input is /dev/null
     signal NAME\\n                  to the running command's process group; TERM, INT, KILL
     poweroff\\n                     write what is to be written and switch the machine off
 
@@ -111,7 +112,7 @@ class AgentProtocol:
         self._mark = self.new_mark()
         self._started = False
         self.running = True
-        return b"run %s %s\n" % (self._mark, base64.b64encode(raw))
+        return b"run %s %d\n%s\n" % (self._mark, raw.count(b"\n") + 1, raw)
 
     def signal(self, name: str) -> bytes:
         """The line that sends a signal, such as TERM, to the running command."""

@@ -1,5 +1,6 @@
 """The images that Hospes can make and keep, by name."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -33,7 +34,6 @@ KERNEL_PACKAGE: Final = "linux-image-riscv64"
 BUSYBOX_PACKAGE: Final = "busybox-static"
 APPEND: Final = "console=ttyS0 quiet"
 MEBIBYTE: Final = 1 << 20
-RECIPE: Final = 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class Recipe:
     memory_bytes: int
     packages: tuple[str, ...] = ()
     listed: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Changes with everything that `_refresh` can bring up to date in an image."""
+        parts = [(script.path, script.data) for script in initramfs.scripts(self.name)]
+        return hashlib.sha256(repr((parts, APPEND, self.memory_bytes)).encode()).hexdigest()
 
 
 RECIPES: Final = MappingProxyType(
@@ -106,7 +112,7 @@ def locate(name: str, cache: Path | None = None) -> Image:
         raise HospesError(
             f"The image {name!r} is not here yet: fetch it with 'hospes images pull {name}'."
         )
-    return image if image.manifest.recipe == RECIPE else _refresh(recipe, cache)
+    return image if image.manifest.recipe == recipe.digest else _refresh(recipe, cache)
 
 
 def ensure(name: str, progress: Progress = silent, cache: Path | None = None) -> Image:
@@ -159,7 +165,7 @@ def _refresh(recipe: Recipe, cache: Path | None) -> Image:
         files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
         return msgspec.structs.replace(
             old.manifest,
-            recipe=RECIPE, append=APPEND, memory_bytes=recipe.memory_bytes, files=files,
+            recipe=recipe.digest, append=APPEND, memory_bytes=recipe.memory_bytes, files=files,
         )  # fmt: skip
 
     with locked(images, recipe.name):
@@ -193,7 +199,7 @@ class Kitchen:
         self.progress("Writing the image", 1, 1)
         return Manifest(
             name=recipe.name,
-            recipe=RECIPE,
+            recipe=recipe.digest,
             release=self.apt.release,
             packages=tuple(self.used[name] for name in sorted(self.used)),
             files=files,

@@ -14,7 +14,7 @@ PROFILE_PATH: Final = "etc/profile"
 #   hospes.hostname=N   the machine's name instead of the image's
 # A word without a dot, such as TERM=xterm, reaches the shell as an environment variable: the
 # kernel itself sees to that.
-INIT_SCRIPT: Final = f"""#!/bin/sh
+INIT_SCRIPT: Final = r"""#!/bin/sh
 export PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -25,14 +25,14 @@ mount -t tmpfs tmpfs /dev/shm
 ln -s /proc/self/fd /dev/fd
 while read -r module; do
 	insmod "$module"
-done </{MODULES_PATH}
-read -r name </{HOSTNAME_PATH}
+done </etc/modules
+read -r name </etc/hostname
 read -r line </proc/cmdline
 set -f
 for word in $line; do
 	case $word in
-	hospes.agent=*) agent=${{word#*=}} ;;
-	hospes.hostname=*) name=${{word#*=}} ;;
+	hospes.agent=*) agent=${word#*=} ;;
+	hospes.hostname=*) name=${word#*=} ;;
 	hospes.shell) shell=yes ;;
 	esac
 done
@@ -40,13 +40,13 @@ set +f
 hostname "$name"
 ifconfig lo up
 cd /root
-if [ "$agent" ]; then
-	hospes-agent "$agent" &
-fi
-if [ -z "$agent" ] || [ "$shell" ]; then
+# A pipeline, not "&": what a background job starts would ignore SIGINT.
+if [ -z "$agent" ]; then
 	setsid cttyhack sh -l
+elif [ "$shell" ]; then
+	hospes-agent "$agent" | { setsid cttyhack sh -l </dev/console; poweroff -f; }
 else
-	wait
+	hospes-agent "$agent"
 fi
 poweroff -f
 """

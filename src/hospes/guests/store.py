@@ -38,12 +38,12 @@ class FileRecord(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What an image is made of and how it wants to be booted; stored as manifest.json.
 
-    `recipe` counts changes of our own scripts in the initrd; an image with another number is
-    brought up to date from its own initrd, without a network.
+    `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
+    from its own initrd, without a network.
     """
 
     name: str
-    recipe: int
+    recipe: str
     release: str
     packages: tuple[PackageRecord, ...]
     files: dict[str, FileRecord]
