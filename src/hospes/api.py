@@ -7,7 +7,7 @@
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -207,10 +207,20 @@ class Machine:
             raise HospesError("the guest does not take what is typed; type less, or wait")
 
     def join_console(
-        self, input_fd: int | None, output_fd: int | None, look: Filter | None = None
+        self,
+        input_fd: int | None,
+        output_fd: int | None,
+        look: Filter | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> HostFiles:
-        """Join the console to open files of the host; `look` filters what is typed."""
-        return HostFiles(self.core.console, self.core.loop, input_fd, output_fd, look=look)
+        """Join the console to open files of the host.
+
+        `look` filters what is typed; `on_end` is called when there is no more input, or nowhere
+        left to write the output.
+        """
+        return HostFiles(
+            self.core.console, self.core.loop, input_fd, output_fd, look=look, on_end=on_end
+        )
 
     def wait(self, timeout: float | None = None) -> Ending:
         """Wait until the machine stops."""
