@@ -55,8 +55,9 @@ def test_a_usage_error_is_one_sentence(words: list[str], sentence: str) -> None:
 
 
 def test_help_answers_soon() -> None:
+    """Other work on this machine may delay one try, not all of them."""
     took_ms = []
-    for _ in range(7):
+    while not took_ms or (min(took_ms) >= HELP_MS and len(took_ms) < 20):
         began = time.perf_counter()
         assert hospes("--help").returncode == 0
         took_ms.append(1000 * (time.perf_counter() - began))

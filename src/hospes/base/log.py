@@ -21,7 +21,7 @@ def hospes_version() -> str:
 
 
 def save_crash(error: BaseException) -> Path | None:
-    """Write an unexpected error with its traceback to a new log file; None if none can be written."""
+    """Write an unexpected error with its traceback to a new file; None if that cannot be done."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = cache_directory() / "log" / f"crash-{stamp}-{os.getpid()}.txt"
     lines = [

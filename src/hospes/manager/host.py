@@ -5,7 +5,6 @@ import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -90,6 +89,8 @@ def _processor_features() -> str:
 
 
 def _llvm() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return f"llvmlite {version('llvmlite')}"
     except PackageNotFoundError:

@@ -1,16 +1,31 @@
 """What verbs act through: the surroundings of one user's request."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hospes.base.progress import Progress, silent
 
+if TYPE_CHECKING:
+    from hospes.api import Ending, Machine
+
 
 class Terminal(Protocol):
-    """The front end's side of a machine run in the foreground."""
+    """Where the user of a machine in the foreground is."""
 
-    def attach(self, machine: Any) -> None:
-        """Join the user to the machine's console until the machine stops or the user leaves."""
+    def attach(self, vm: "Machine") -> "Ending":
+        """Run a machine with its console joined to the user, until it stops or the user leaves."""
+        ...
+
+    def output(self, data: bytes) -> None:
+        """Standard output of a command in a guest."""
+        ...
+
+    def error(self, data: bytes) -> None:
+        """Standard error of a command in a guest."""
+        ...
+
+    def environment(self) -> dict[str, str]:
+        """What a shell on this terminal should know: its kind and size."""
         ...
 
 

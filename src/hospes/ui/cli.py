@@ -1,5 +1,6 @@
 """The command line: `hospes VERB …`, with one sentence and an exit code for whatever goes wrong."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from hospes.base.log import hospes_version, save_crash
 from hospes.manager.manager import Manager
 from hospes.manager.verbs import VERBS
 from hospes.ui.bind import application
-from hospes.ui.present import present
+from hospes.ui.foreground import Foreground
+from hospes.ui.present import present, remarks, sentence
 from hospes.ui.progress import ProgressLine
 
 FAILURE: Final = 1
@@ -40,10 +42,10 @@ def run(argv: list[str]) -> int:
     """Do what the arguments say; returns the exit code."""
     progress = ProgressLine(sys.stderr)
     try:
-        return _show(_call(argv, Manager(progress=progress)))
+        return _show(_call(argv, Manager(progress, Foreground())))
     except typer.TyperException as error:
         message = str(getattr(error, "format_message", error.__str__)())
-        return _fail(f"{_sentence(message)} Try 'hospes --help'.", USAGE)
+        return _fail(f"{sentence(message)} Try 'hospes --help'.", USAGE)
     except HospesError as error:
         progress.close()
         return _fail(str(error), FAILURE)
@@ -52,8 +54,8 @@ def run(argv: list[str]) -> int:
         name = signal.Signals(stopped.number).name
         return _fail(f"Stopped by {name}.", SIGNALLED + stopped.number)
     except BrokenPipeError:
-        sys.stderr.close()
-        return FAILURE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNALLED + signal.SIGPIPE
     except Exception as error:
         progress.close()
         return _fail(_apology(error), FAILURE)
@@ -87,20 +89,14 @@ def _show(result: Any) -> int:
     """Print a verb's result; its exit code if it has one."""
     if isinstance(result, int):
         return result
-    text = present(result)
-    if text:
-        print(text, flush=True)
+    for text, stream in ((present(result), sys.stdout), (remarks(result), sys.stderr)):
+        if text:
+            print(text, file=stream, flush=True)
     return int(getattr(result, "exit_code", 0))
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
-
-
-def _sentence(message: str) -> str:
-    """A message on one line, begun and ended like a sentence."""
-    text = " ".join(message.split())
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _apology(error: Exception) -> str:
@@ -109,6 +105,6 @@ def _apology(error: Exception) -> str:
     return f"Hospes itself failed ({type(error).__name__}), {where}."
 
 
-def _fail(sentence: str, code: int) -> int:
-    print(f"hospes: {_sentence(sentence)}", file=sys.stderr, flush=True)
+def _fail(message: str, code: int) -> int:
+    print(f"hospes: {sentence(message)}", file=sys.stderr, flush=True)
     return code

@@ -7,6 +7,7 @@ from typing import Any
 
 from hospes.manager.host import Capability
 from hospes.manager.verbs.doctor import Examination
+from hospes.manager.verbs.run import Ran
 from hospes.manager.verbs.show import Shown
 
 
@@ -41,6 +42,25 @@ def _(result: Shown) -> str:
     parts = [aligned([[e.syntax, e.pattern, e.where] for e in result.encodings])]
     parts += [f"{meaning.place}\n{meaning.source}" for meaning in result.meanings]
     return "\n\n".join(parts)
+
+
+@present.register
+def _(result: Ran) -> str:
+    return ""
+
+
+def remarks(result: Any) -> str:
+    """What belongs to a result without being it; for standard error."""
+    if not isinstance(result, Ran):
+        return ""
+    said = [f"hospes: {sentence(result.remark)}"] if result.remark else []
+    return "\n".join([*said, *([aligned(result.statistics)] if result.statistics else [])])
+
+
+def sentence(message: str) -> str:
+    """A message on one line, begun and ended like a sentence."""
+    text = " ".join(message.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _judged(c: Capability) -> str:

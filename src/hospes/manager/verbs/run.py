@@ -1,0 +1,143 @@
+"""Running a machine in the foreground: a guest's console, or one command in a guest."""
+
+import shlex
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from hospes.base.errors import HospesError
+from hospes.manager.manager import Manager, Terminal
+from hospes.manager.verb import verb
+from hospes.spec.vm import EngineKind
+
+if TYPE_CHECKING:
+    from hospes.api import Machine
+
+TIMED_OUT: Final = 124
+"""The exit code of timeout(1)."""
+LOOK_SECONDS: Final = 0.5
+REBOOT_ON_PANIC: Final = "panic=-1"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a run ended; `statistics` are rows of group, name and value, if asked for."""
+
+    exit_code: int
+    remark: str = ""
+    statistics: tuple[tuple[str, str, str], ...] = ()
+
+
+@verb("POST /runs")
+def run(
+    m: Manager,
+    image: Annotated[str | None, "an image; tiny if there is no --kernel and no --bios"] = None,
+    *command: str,
+    kernel: Annotated[Path | None, "a Linux Image, compressed or EFI kernel, or an ELF"] = None,
+    initrd: Annotated[Path | None, "its first file system"] = None,
+    append: Annotated[str, "words for the kernel's command line"] = "",
+    memory: Annotated[str | None, "how much RAM, such as 512M or 4G"] = None,
+    cpus: Annotated[int, "how many harts"] = 1,
+    engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
+    bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
+    stats: Annotated[bool, "print what was counted, at the end"] = False,
+    timeout: Annotated[float | None, "stop after so many seconds"] = None,
+) -> Ran:
+    """Run a guest: its console, or a command in it.
+
+    The command's output and exit code are passed through. A single word is a line for the guest's
+    shell; several words are a program and its arguments.
+    """
+    from hospes.api import Machine
+
+    terminal = m.terminal
+    if terminal is None:
+        raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
+    own = kernel is not None or bios is not None
+    _check(image, command, own)
+    words = [append, *([] if own else _words(terminal, bool(command)))]
+    vm = Machine(
+        image or "tiny",
+        kernel=kernel,
+        initrd=initrd,
+        bios=bios,
+        append=" ".join(filter(None, words)),
+        memory=memory,
+        cpus=cpus,
+        engine=engine,
+        agent=bool(command),
+        progress=m.progress,
+    )
+    with closing(vm):
+        ran = (
+            _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
+        )
+        return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
+
+
+def _check(image: str | None, command: Sequence[str], own: bool) -> None:
+    if image is not None and own:
+        raise HospesError(
+            f"the image {image!r} has its own kernel; leave out either it or --kernel and --bios"
+        )
+    if command and own:
+        raise HospesError(
+            "a command needs an image, whose guest has an agent to run it; "
+            "leave out either the command or --kernel and --bios"
+        )
+
+
+def _words(terminal: Terminal, command: bool) -> list[str]:
+    """What an image's guest is told: with a command, that a panic should be noticed."""
+    if command:
+        return [REBOOT_ON_PANIC]
+    return [f"{name}={value}" for name, value in terminal.environment().items()]
+
+
+def _console(vm: "Machine", terminal: Terminal, timeout: float | None) -> Ran:
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        vm.stop()
+
+    timer = threading.Timer(timeout or 0, stop)
+    timer.daemon = True
+    if timeout is not None:
+        timer.start()
+    try:
+        ending = terminal.attach(vm)
+    finally:
+        timer.cancel()
+    if late.is_set():
+        return Ran(TIMED_OUT, f"the machine still ran after {timeout:g} s and was stopped")
+    return Ran(ending.exit_code)
+
+
+def _command(vm: "Machine", words: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
+    from hospes.api import CommandTimeout
+
+    line = words[0] if len(words) == 1 else shlex.join(words)
+    limit = time.monotonic() + (float("inf") if timeout is None else timeout)
+    vm.start()
+    while not vm.session.ready(min(LOOK_SECONDS, limit - time.monotonic())):
+        if vm.core.ending is not None or vm.core.restarts:
+            raise HospesError(f"the guest failed before the command could run: {_last_words(vm)}")
+        if time.monotonic() >= limit:
+            return Ran(TIMED_OUT, f"the guest was not ready after {timeout:g} s and was stopped")
+    left = None if timeout is None else max(0.0, limit - time.monotonic())
+    try:
+        return Ran(vm.session.run(line, terminal.output, terminal.error, left))
+    except CommandTimeout as error:
+        return Ran(TIMED_OUT, str(error))
+
+
+def _last_words(vm: "Machine") -> str:
+    """The line of the console that says most about a failure."""
+    lines = [line.strip() for line in vm.console_output.splitlines() if line.strip()]
+    panics = [line for line in lines if "Kernel panic" in line]
+    return (panics or lines or ["it wrote nothing to its console"])[-1]

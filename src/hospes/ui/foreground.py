@@ -1,0 +1,69 @@
+"""A machine in the foreground of a terminal, or between pipes."""
+
+import os
+import select
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from hospes.ui.terminal import LeaveKey, RawTerminal
+
+if TYPE_CHECKING:
+    from hospes.api import Ending, Machine
+
+END_OF_TRANSMISSION: Final = b"\x04"
+"""Ctrl-D"""
+
+
+class Foreground:
+    """The process's own standard input, output and error."""
+
+    def attach(self, vm: "Machine") -> "Ending":
+        """Run the machine here, its console on standard input and output.
+
+        On a terminal every key but Ctrl-] goes to the guest. The end of a pipe is typed as Ctrl-D.
+        """
+        source, drain = sys.stdin.fileno(), sys.stdout.fileno()
+
+        def ended() -> None:
+            if _is_broken(drain):
+                vm.stop()
+            else:
+                vm.type(END_OF_TRANSMISSION)
+
+        with ExitStack() as stack:
+            look = None
+            if os.isatty(source):
+                print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
+                stack.enter_context(RawTerminal(source))
+                look = LeaveKey(vm.stop)
+            files = vm.join_console(source, drain, look, ended)
+            stack.callback(files.close)
+            return vm.run_here()
+
+    def output(self, data: bytes) -> None:
+        """Pass on at once what a command in the guest wrote."""
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def error(self, data: bytes) -> None:
+        """Likewise, to standard error."""
+        sys.stderr.buffer.write(data)
+        sys.stderr.buffer.flush()
+
+    def environment(self) -> dict[str, str]:
+        """TERM, COLUMNS and LINES when this is a terminal; a serial line tells a guest neither."""
+        if not os.isatty(sys.stdout.fileno()):
+            return {}
+        size = os.get_terminal_size(sys.stdout.fileno())
+        known = {"TERM": os.environ.get("TERM", "")}
+        if size.columns and size.lines:
+            known |= {"COLUMNS": str(size.columns), "LINES": str(size.lines)}
+        return {name: value for name, value in known.items() if value.replace("-", "").isalnum()}
+
+
+def _is_broken(fd: int) -> bool:
+    """Whether nobody reads the other end of a pipe any more."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
