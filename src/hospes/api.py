@@ -15,7 +15,6 @@ from typing import Any, Final, Self
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
-from hospes.guests import catalogue
 from hospes.guests.session import CommandTimeout, Session
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.machine import Ending, EndKind, MachineState
@@ -79,6 +78,8 @@ def describe(
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     if kernel is None and bios is None and image is not None:
+        from hospes.guests import catalogue
+
         found = catalogue.ensure(image, progress)
         words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else "", append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}

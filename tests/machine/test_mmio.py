@@ -55,7 +55,7 @@ def test_as_the_reference_engine_does_it(text: str) -> None:
     hart, own_bus = hart_at(word, memory), Register()
     assert ReferenceEngine(memory).run(hart, 1) is Exit.DEVICE
     assert hart.exit_instruction == word
-    assert Mmio(own_bus, RV64).complete(hart)
+    assert Mmio(own_bus).complete(hart)
     assert list(hart.x)[:SINK] == list(expected.x)[:SINK]
     assert (hart.pc, hart.instret) == (expected.pc, expected.instret)
     assert own_bus.written == bus.written
@@ -76,11 +76,11 @@ def test_the_rest_is_left_alone(text: str, gpa: int) -> None:
     hart = Hart()
     hart.pc, hart.exit_gpa = PC, gpa
     hart.exit_instruction = int.from_bytes(RV64.assemble(text), "little")
-    assert not Mmio(Register(), RV64).complete(hart)
+    assert not Mmio(Register()).complete(hart)
     assert (hart.pc, hart.instret, hart.x[9]) == (PC, 0, 0)
 
 
 def test_an_engine_that_does_not_tell_the_instruction() -> None:
     hart = Hart()
     hart.exit_gpa = DEVICE
-    assert not Mmio(Register(), RV64).complete(hart)
+    assert not Mmio(Register()).complete(hart)

@@ -11,7 +11,7 @@ from hospes.machine.vcpu import SLICE_ACCESSES, Vcpu
 
 
 class Script:
-    """An engine, a reference engine and the surroundings, as one list of events."""
+    """An engine and the surroundings, as one list of events."""
 
     def __init__(self, *exits: Exit) -> None:
         self.exits = list(exits)
@@ -19,7 +19,7 @@ class Script:
         self.completes = True
         self.step_exit: Exit | None = None
         self.hart = Hart()
-        self.vcpu = Vcpu(self.hart, self, self, self)
+        self.vcpu = Vcpu(self.hart, self, self)
 
     def run(self, hart: Hart, budget: int) -> Exit:
         hart.instret += 1

@@ -1,16 +1,19 @@
 """The engines of one machine: each made when it is first asked for."""
 
-from typing import Final, Protocol, runtime_checkable
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from hospes.base.progress import Progress, silent
 from hospes.devices.bus import Bus
 from hospes.engine.engine import Engine
 from hospes.engine.port import ReferencePort
-from hospes.engine.reference import ReferenceEngine
 from hospes.engine.timebase import ClockTimebase
 from hospes.isa.riscv.hart import Hart
 from hospes.memory.space import Memory
 from hospes.spec.vm import EngineKind
+
+if TYPE_CHECKING:
+    from hospes.engine.reference import ReferenceEngine
 
 SLICES: Final = {EngineKind.THREADED: (1_000_000, 100_000), EngineKind.REFERENCE: (2_000, 500)}
 """Instructions in a slice of a machine's only hart, and of one among several: a few ms."""
@@ -31,14 +34,24 @@ class Engines:
     ) -> None:
         self._memory, self._bus, self._timebase = memory, bus, timebase
         self._progress = progress
-        self.reference = ReferenceEngine(memory, bus, timebase)
-        self._made: dict[EngineKind, Engine] = {EngineKind.REFERENCE: self.reference}
+        self._made: dict[EngineKind, Engine] = {}
 
     def engine(self, kind: EngineKind) -> Engine:
         """The engine of a kind."""
+        if kind is EngineKind.REFERENCE:
+            return self.reference
         if kind not in self._made:
             self._made[kind] = self._threaded()
         return self._made[kind]
+
+    @cached_property
+    def reference(self) -> "ReferenceEngine":
+        """Imported late: with native code, a guest's first instructions do without it."""
+        from hospes.engine.reference import ReferenceEngine
+
+        engine = ReferenceEngine(self._memory, self._bus, self._timebase)
+        self._made[EngineKind.REFERENCE] = engine
+        return engine
 
     def _threaded(self) -> Engine:
         """Imported late: it brings LLVM along."""

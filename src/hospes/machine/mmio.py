@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hospes.base.bits import s8, s16, s32
-from hospes.isa.instruction_set import InstructionSet
-from hospes.isa.riscv import rv_i
 from hospes.isa.riscv.hart import SINK, Hart
 
 Extend = Callable[[int], int]
@@ -30,29 +28,24 @@ class Access:
     store: bool = False
 
 
-LOADS: Final[dict[Callable[..., None], tuple[int, Extend | None]]] = {
-    rv_i.lb: (1, s8),
-    rv_i.lh: (2, s16),
-    rv_i.lw: (4, s32),
-    rv_i.lbu: (1, None),
-    rv_i.lhu: (2, None),
-    rv_i.lwu: (4, None),
-    rv_i.ld: (8, None),
+LOADS: Final[dict[str, tuple[int, Extend | None]]] = {
+    "lb": (1, s8),
+    "lh": (2, s16),
+    "lw": (4, s32),
+    "ld": (8, None),
+    "lbu": (1, None),
+    "lhu": (2, None),
+    "lwu": (4, None),
 }
-STORES: Final[dict[Callable[..., None], int]] = {
-    rv_i.sb: 1,
-    rv_i.sh: 2,
-    rv_i.sw: 4,
-    rv_i.sd: 8,
-}
+STORES: Final = {"sb": 1, "sh": 2, "sw": 4, "sd": 8}
+"""By the name of the function that is the instruction's meaning, compressed or not."""
 
 
 class Mmio:
     """The instructions seen at device exits so far, and the bus that answers them."""
 
-    def __init__(self, bus: DeviceBus, instructions: InstructionSet) -> None:
+    def __init__(self, bus: DeviceBus) -> None:
         self._read, self._write = bus.read, bus.write
-        self._instructions = instructions
         self._accesses: dict[int, Access | None] = {0: None}
 
     def complete(self, hart: Hart) -> bool:
@@ -83,16 +76,20 @@ class Mmio:
         hart.instret += 1
         return True
 
-    def _find(self, word: int) -> Access | None:
+    @staticmethod
+    def _find(word: int) -> Access | None:
         """What an instruction moves; None if it is not a plain integer load or store."""
-        decoded = self._instructions.decode(word)
+        from hospes.isa.riscv.profile import RV64
+
+        decoded = RV64.decode(word)
         if decoded is None:
             return None
         insn = decoded.insn
+        name = insn.function.__name__
         operands = dict(zip((name for name, _ in insn.operands), decoded.operands, strict=True))
-        if insn.function in LOADS:
-            size, extend = LOADS[insn.function]
+        if name in LOADS:
+            size, extend = LOADS[name]
             return Access(size, operands.get("rd", SINK), insn.length, extend)
-        if insn.function in STORES:
-            return Access(STORES[insn.function], operands["rs2"], insn.length, store=True)
+        if name in STORES:
+            return Access(STORES[name], operands["rs2"], insn.length, store=True)
         return None

@@ -5,7 +5,6 @@ from typing import Final
 
 from hospes.isa.riscv.encoding import STATUS_FS_SHIFT, STATUS_SD
 from hospes.isa.riscv.hart import Hart
-from hospes.isa.riscv.registers import INTEGER_NAMES
 
 CSR_NAMES: Final = (
     *("medeleg", "mideleg", "mie", "mtvec", "mepc", "mcause", "mtval", "mscratch"),
@@ -27,6 +26,8 @@ class Registers:
 
     def __getitem__(self, name: str) -> int:
         """A register by its ABI name (`a0`), its number (`x10`, `f3`), or `pc`, or a CSR's name."""
+        from hospes.isa.riscv.registers import INTEGER_NAMES
+
         if name == "pc":
             return self.pc
         if name in INTEGER_NAMES:

@@ -95,9 +95,9 @@ class System:
         self.engines = Engines(self.memory, self.board.bus, self.timebase, outside.progress)
         self.kind = kind
         self.harts: list[Hart] = [self.engines.hart(number) for number in range(spec.cpus)]
-        self.mmio = Mmio(self.board.bus, self.engines.reference.instructions)
+        self.mmio = Mmio(self.board.bus)
         engine = self.engines.engine(kind)
-        self.vcpus = [Vcpu(hart, engine, self.engines.reference, self) for hart in self.harts]
+        self.vcpus = [Vcpu(hart, engine, self) for hart in self.harts]
         self.sbi = None if files.firmware else self._firmware()
         self.board.load(self.memory)
         self._start_harts()
@@ -144,6 +144,10 @@ class System:
     def complete_access(self, hart: Hart) -> bool:
         """For Vcpu: a load or store at a device exit."""
         return self.mmio.complete(hart)
+
+    def step(self, hart: Hart) -> Exit | None:
+        """For Vcpu: the instruction at pc, by the reference engine."""
+        return self.engines.reference.step(hart)
 
     def hypercall(self, hart: Hart) -> None:
         """For Vcpu: an ecall to our own firmware."""

@@ -16,19 +16,15 @@ SLICE_ACCESSES: Final = 512
 PARTS: Final = {Exit.DEVICE: "devices", Exit.HYPERCALL: "hypercalls"}
 
 
-class Stepper(Protocol):
-    """The reference engine, which completes what another engine leaves to it."""
-
-    def step(self, hart: Hart) -> Exit | None:
-        """Execute one instruction, devices included; an Exit if it asks for one."""
-        ...
-
-
 class Surroundings(Protocol):
     """What a VCPU needs from its machine."""
 
     def complete_access(self, hart: Hart) -> bool:
         """Answer a plain load or store to a device; False if the instruction has to be executed."""
+        ...
+
+    def step(self, hart: Hart) -> Exit | None:
+        """Execute one instruction, devices included; an Exit if it asks for one."""
         ...
 
     def hypercall(self, hart: Hart) -> None:
@@ -47,12 +43,9 @@ class Vcpu:
     `waiting` that it stands after a wfi; `attention` ends a slice at the next exit.
     """
 
-    def __init__(
-        self, hart: Hart, engine: Engine, reference: Stepper, surroundings: Surroundings
-    ) -> None:
+    def __init__(self, hart: Hart, engine: Engine, surroundings: Surroundings) -> None:
         self.hart = hart
         self.engine = engine
-        self.reference = reference
         self.surroundings = surroundings
         self.state = HartState.STARTED
         self.waiting = False
@@ -140,7 +133,7 @@ class Vcpu:
 
     def step(self) -> bool:
         """The reference engine executes the instruction, and may leave with a reason itself."""
-        reason = self.reference.step(self.hart)
+        reason = self.surroundings.step(self.hart)
         if reason is None or reason == Exit.BUDGET:
             return self.accesses_left > 0
         if reason in (Exit.DEVICE, Exit.REFERENCE):
