@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -330,13 +331,15 @@ class Lowering(Expressions):
     def call(self, node: ast.Call) -> Value | None:
         if not isinstance(node.func, ast.Name) or node.keywords:
             self.fail(node, "call functions by their global name, with positional arguments")
-        function = self.source.globals.get(node.func.id)
+        function = self.source.globals.get(node.func.id) or vars(builtins).get(node.func.id)
         if not callable(function):
             self.fail(node, f"{node.func.id} is not a function known in this module")
         lowered = self.target.vocabulary(function) or self.module.vocabulary.get(function)
         if lowered is not None:
             passes_state = bool(node.args) and getattr(node.args[0], "id", "") == STATE
             return lowered(self, node, node.args[1:] if passes_state else node.args)
+        if not hasattr(function, "__code__"):
+            self.fail(node, f"{node.func.id} is not a word of the subset's vocabulary")
         if getattr(function, "__hospes_inline__", False):
             return self.expand(node, function)
         return self._call_native(node, function)

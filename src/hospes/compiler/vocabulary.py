@@ -1,4 +1,4 @@
-"""The native lowering of base/bits: each word of the vocabulary as LLVM IR."""
+"""The native lowering of base/bits, min and max: each word as LLVM IR."""
 
 from __future__ import annotations
 
@@ -97,7 +97,30 @@ def _rotate(width_bits: int) -> Lowered:
     return lower
 
 
+def _choice(order: str) -> Lowered:
+    """The builtin min or max of two values of one 64-bit class."""
+    bound = min if order == "lt" else max
+
+    def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        if len(arguments) != 2:
+            lowering.fail(node, "min and max take two values here")
+        a, b = (lowering.exact(argument, "compared") for argument in arguments)
+        unsigned_class = a.interval.fits_u64 and b.interval.fits_u64
+        if not unsigned_class and not (a.interval.fits_s64 and b.interval.fits_s64):
+            lowering.fail(node, "a signed value is compared with an unsigned one")
+        sign = "u" if unsigned_class else "s"
+        first = lowering.emitter.temp(f"icmp {sign}{order} i64 {a.ref}, {b.ref}")
+        interval = Interval(
+            bound(a.interval.lo, b.interval.lo), bound(a.interval.hi, b.interval.hi)
+        )
+        return lowering.emitter.value(f"select i1 {first}, i64 {a.ref}, i64 {b.ref}", interval)
+
+    return lower
+
+
 BITS: dict[Any, Lowered] = {
+    min: _choice("lt"),
+    max: _choice("gt"),
     bits.u8: _narrow(8, False),
     bits.u16: _narrow(16, False),
     bits.u32: _narrow(32, False),
@@ -119,4 +142,4 @@ BITS: dict[Any, Lowered] = {
     bits.rotl64: _rotate(64),
     bits.rotl32: _rotate(32),
 }
-"""The vocabulary of base/bits and how each word becomes LLVM IR."""
+"""The vocabulary of base/bits, min and max, and how each word becomes LLVM IR."""

@@ -37,8 +37,7 @@ def attend(h: EngineState) -> int:
     if cause != 0:
         h.interrupts = u64(h.interrupts + 1)
         take_trap(h, cause, 0)
-    if left > SLICE_INSTRUCTIONS:
-        left = SLICE_INSTRUCTIONS
+    left = min(left, SLICE_INSTRUCTIONS)
     h.instret_end = u64(h.instret + left)
     return 1 if h.exit_reason != 0 else 0
 

@@ -8,10 +8,10 @@ from hospes.engine.threaded import attend, code
 from hospes.engine.threaded.decoder import Decoder
 from hospes.engine.threaded.dispatch import PARTS
 from hospes.engine.threaded.floats import FLOATS
-from hospes.engine.threaded.handlers import compile_operation
 from hospes.engine.threaded.host import host_text
 from hospes.engine.threaded.ops import operations_of
 from hospes.engine.threaded.state import EngineState
+from hospes.engine.threaded.variants import compile_operation
 from hospes.engine.threaded.words import WORDS
 from hospes.isa.instruction_set import InstructionSet
 

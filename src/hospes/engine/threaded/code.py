@@ -1,4 +1,4 @@
-"""Pages of ops: made for a frame on its first fetch, dropped or renewed by fence.i; in the subset."""
+"""Pages of ops: made at a frame's first fetch, dropped or renewed by fence.i; in the subset."""
 
 from hospes.base.bits import u64, udiv
 from hospes.engine.threaded.raw import (
@@ -272,4 +272,3 @@ def instruction_bits(h: EngineState, op: int) -> int:
     if (low & 3) != 3:
         return low
     return low | (peek16(u64(shadow + 2)) << 16)
-

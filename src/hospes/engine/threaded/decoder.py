@@ -58,7 +58,9 @@ def _bits(places: tuple[int, ...]) -> int:
 class Decoder:
     """Generates `decode_word(h, op, word, offset)` for a list of operations."""
 
-    def __init__(self, insns: tuple[Insn, ...], operations: list[Operation], symbols: Symbols) -> None:
+    def __init__(
+        self, insns: tuple[Insn, ...], operations: list[Operation], symbols: Symbols
+    ) -> None:
         self._operation = {made: op for op in operations for made in op.insns}
         self._symbols = symbols
         self._layouts: dict[Layout, int] = {}
@@ -117,7 +119,9 @@ class Decoder:
     def _body(self) -> str:
         emitter = Emitter()
         self._search(emitter)
-        cases = " ".join(f"i32 {number}, label %layout{number}" for number in self._layouts.values())
+        cases = " ".join(
+            f"i32 {number}, label %layout{number}" for number in self._layouts.values()
+        )
         layout = emitter.temp(f"load i32, ptr {emitter.address('%entry', 32)}")
         emitter.terminate(f"switch i32 {layout}, label %filled [ {cases} ]")
         for operands, number in self._layouts.items():
@@ -163,7 +167,9 @@ class Decoder:
         match = emitter.temp(f"load i32, ptr {emitter.address('%entry', offset + 4)}")
         masked = emitter.temp(f"and i32 %w, {mask}")
         good = emitter.name("good")
-        emitter.branch(emitter.test(f"icmp {'eq' if equal else 'ne'} i32 {masked}, {match}"), good, "next")
+        emitter.branch(
+            emitter.test(f"icmp {'eq' if equal else 'ne'} i32 {masked}, {match}"), good, "next"
+        )
         emitter.place(good)
 
     def _bucket_index(self, emitter: Emitter) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from hospes.compiler.emitter import Emitter
 from hospes.engine.engine import Exit
-from hospes.engine.threaded.code import FETCH_AGAIN
-from hospes.engine.threaded.handlers import (
+from hospes.engine.threaded.calls import (
     SIGNATURE,
     define_handler,
     emit_far_jump,
     field,
     tail,
 )
+from hospes.engine.threaded.code import FETCH_AGAIN
 from hospes.engine.threaded.state import (
     ACCESS_TRAP,
     DATA_TABLE_SHIFT,
@@ -189,9 +189,7 @@ def illegal() -> str:
     glue.write("pc", glue.pc())
     glue.write_instret()
     address = glue.temp("ptrtoint ptr %op to i64")
-    bits = glue.temp(
-        f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})'
-    )
+    bits = glue.temp(f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})')
     glue.emit(f'call void @"engine.threaded.attend.deliver_illegal"(ptr %h, i64 {bits})')
     glue.tail("@resume", budget=glue.temp("sub i64 %budget, 1"))
     return define_handler("illegal", glue.body(), hot=False)
@@ -212,9 +210,7 @@ def leave_here() -> str:
     """Return to Python with pc at the instruction of %op and its bits in exit_instruction."""
     glue = Glue()
     address = glue.temp("ptrtoint ptr %op to i64")
-    bits = glue.temp(
-        f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})'
-    )
+    bits = glue.temp(f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})')
     glue.write("exit_instruction", bits)
     glue.write("pc", glue.pc())
     glue.write_instret()
@@ -236,9 +232,7 @@ def enter() -> str:
     glue.write("next_pc", glue.read("pc"))
     glue.write("instret_end", glue.read("instret"))
     glue.emit("call void @host_fp_enter(ptr %h)")
-    glue.emit(
-        "call preserve_nonecc void @attend(ptr null, ptr %h, ptr null, i64 0, i64 0, i64 0)"
-    )
+    glue.emit("call preserve_nonecc void @attend(ptr null, ptr %h, ptr null, i64 0, i64 0, i64 0)")
     glue.emit("call void @host_fp_leave(ptr %h)")
     glue.terminate("ret void")
     return f"define void @enter(ptr %h) nounwind {{\n{glue.body()}\n}}\n"

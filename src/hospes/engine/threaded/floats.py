@@ -19,7 +19,8 @@ from hospes.compiler.emitter import Value, constant
 from hospes.compiler.floats import F32, F64, FloatType
 from hospes.compiler.lower import Lowered, Lowering
 from hospes.compiler.width import BIT, U64, unsigned
-from hospes.engine.threaded.handlers import Handler, Kind, field
+from hospes.engine.threaded.calls import field
+from hospes.engine.threaded.handlers import Handler, Kind
 from hospes.engine.threaded.host import X86
 from hospes.isa.riscv import fp, fp_bits, fp_convert
 

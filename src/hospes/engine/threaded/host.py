@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from typing import Final
 
-from hospes.engine.threaded.handlers import field
+from hospes.engine.threaded.calls import field
 
 X86: Final = platform.machine() in {"x86_64", "AMD64"}
 MXCSR_MASKED: Final = 0x1F80

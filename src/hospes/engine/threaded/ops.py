@@ -57,7 +57,9 @@ def _slots(insns: list[Insn]) -> tuple[Slot, ...]:
     """Registers have a byte each; the first other operand is the immediate, more take bytes."""
     names = [operand.name for operand in insns[0].operands]
     places = {name: (REGISTER_BYTES[name], 1) for name in names if name in REGISTER_BYTES}
-    free = [offset for offset in (OP_RS1, OP_RS2, OP_RS3, OP_RD) if (offset, 1) not in places.values()]
+    free = [
+        offset for offset in (OP_RS1, OP_RS2, OP_RS3, OP_RD) if (offset, 1) not in places.values()
+    ]
     wide = [(OP_IMM, 4)]
     for name in sorted(set(names) - set(places), key=lambda name: -_interval(name, insns).hi):
         places[name] = wide.pop() if wide else (free.pop(0), 1)

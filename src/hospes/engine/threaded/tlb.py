@@ -122,10 +122,8 @@ def note_large_page(h: EngineState, gva: int) -> None:
     """Remember where pages larger than 4 KiB lie, for flush_one_page."""
     mask = u64((1 << (h.walk_leaf_shift & 63)) - 1)
     first = gva & u64(~mask)
-    if first < h.large_first:
-        h.large_first = first
-    if (first | mask) > h.large_last:
-        h.large_last = first | mask
+    h.large_first = min(h.large_first, first)
+    h.large_last = max(h.large_last, first | mask)
 
 
 @cold

@@ -10,7 +10,7 @@ from hospes.compiler.emitter import Value, constant
 from hospes.compiler.lower import Lowered, Lowering
 from hospes.compiler.width import U64, Interval, unsigned
 from hospes.engine.threaded import code, physical, raw, tlb
-from hospes.engine.threaded.handlers import field
+from hospes.engine.threaded.calls import field
 from hospes.isa import subset
 from hospes.isa.riscv import csr
 from hospes.isa.riscv.csr_table import Csr
@@ -110,7 +110,9 @@ def _csr_switch(access: Callable[[Lowering, Csr, str], None], name: str) -> Lowe
     return lower
 
 
-def _define_switch(lowering: Lowering, access: Callable[[Lowering, Csr, str], None], name: str) -> str:
+def _define_switch(
+    lowering: Lowering, access: Callable[[Lowering, Csr, str], None], name: str
+) -> str:
     inner = lowering.detached()
     emitter = inner.emitter
     cases = " ".join(f"i64 {number}, label %csr{number}" for number in csr.CSRS)
