@@ -13,10 +13,10 @@ from typing import Any
 
 from hospes.compiler.emitter import Emitter, Value, constant
 from hospes.compiler.lower import Lowered, Lowering
-from hospes.engine.threaded.calls import field
+from hospes.engine.threaded.calls import emit_far_jump, field, tail
 from hospes.engine.threaded.guest_memory import GuestMemory
 from hospes.engine.threaded.ops import Operation, Slot
-from hospes.engine.threaded.state import OP_BYTES
+from hospes.engine.threaded.state import DATA_TABLE_SHIFT, OP_BYTES
 from hospes.isa import subset
 
 
