@@ -1,14 +1,18 @@
 """A machine's life: power-on, ending, pausing, looking inside; on small programs."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.machine.bare import BASE, bare_machine, kernel_machine
 
 from hospes.base.errors import HospesError
+from hospes.machine.host_files import HostFiles
 from hospes.machine.machine import Ending, EndKind, MachineState
 from hospes.spec.vm import EngineKind
 
@@ -255,6 +259,49 @@ def test_typed_input_wakes_a_sleeping_hart(engine: EngineKind) -> None:
         machine.console.feed(b"K")
         assert machine.wait(10).exit_code == 0
         assert machine.registers()["s0"] == ord("K")
+
+
+def test_a_slow_reader_of_the_console_loses_nothing(engine: EngineKind) -> None:
+    count = 20_000 if engine is EngineKind.REFERENCE else 600_000
+    source = f"""
+        li t0, UART
+        li t1, {count}
+        li t2, 0
+    1:  sb t2, 0(t0)
+        addi t2, t2, 1
+        addi t1, t1, -1
+        bnez t1, 1b
+    """
+    read_end, write_end = os.pipe()
+    with bare_machine(source + POWER_OFF, engine=engine) as machine:
+        files = HostFiles(machine.console, machine.loop, None, write_end)
+        machine.start()
+        time.sleep(0.5)
+        got = bytearray()
+
+        def read() -> None:
+            while len(got) < count:
+                got.extend(os.read(read_end, 65536))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        machine.wait(60)
+        files.close()
+        reader.join(10)
+    os.close(read_end)
+    os.close(write_end)
+    assert got == bytes(index & 0xFF for index in range(count))
+
+
+def test_a_program_that_forgets_to_close_still_ends() -> None:
+    script = (
+        "from tests.machine.bare import bare_machine\n"
+        "machine = bare_machine('again: j again')\n"
+        "machine.start()\n"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, timeout=60, check=False)
+    assert done.returncode == 0
 
 
 def test_everything_is_given_back(engine: EngineKind) -> None:

@@ -75,10 +75,12 @@ class Engines:
         hart.port = ReferencePort(hart, self._memory, self._bus, self._timebase)
         return hart
 
-    def slice(self, kind: EngineKind, harts: int) -> int:
-        """How many instructions a hart's turn has."""
+    def slice(self, kind: EngineKind, harts: int, ready: int) -> int:
+        """How many instructions a hart's turn has: fewer if others are ready or may become so."""
         alone, shared = SLICES[kind]
-        return alone if harts == 1 else shared
+        if ready > 1:
+            return shared
+        return alone if harts == 1 else alone // 4
 
     def follow_timebase(self) -> None:
         """The timebase was set anew; engines with a clock of their own set theirs."""

@@ -1,5 +1,6 @@
 """A machine: its life from creation to the end, on one thread that runs the guest."""
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
@@ -141,6 +142,7 @@ class Machine:
         """Run in a thread of its own."""
         if self._thread is not None or self.state is not MachineState.CREATED:
             raise HospesError(f"the machine is {self.state} and cannot be started again")
+        atexit.register(self.close)
         self._thread = threading.Thread(target=self._run_aside, name="hospes vcpu", daemon=True)
         self._thread.start()
 
@@ -202,6 +204,7 @@ class Machine:
 
     def close(self) -> None:
         """Stop if need be and give everything back: threads, memory, files."""
+        atexit.unregister(self.close)
         if self.ending is None:
             self.stop("closed")
             if self._thread is not None:

@@ -161,15 +161,14 @@ class System:
     def turn(self) -> bool:
         """Let every hart that can run have a slice; False if none could."""
         self.board.bus.tick()
-        budget = self.engines.slice(self.kind, len(self.vcpus))
+        ready = [vcpu for vcpu in self.vcpus if vcpu.runnable()]
+        budget = self.engines.slice(self.kind, len(self.vcpus), len(ready))
         if self.board.htif is not None:
             budget = min(budget, HTIF_SLICE)
-        ran = False
-        for vcpu in self.vcpus:
-            if self.power is None and vcpu.runnable():
+        for vcpu in ready:
+            if self.power is None:
                 vcpu.run_slice(budget)
-                ran = True
-        return ran
+        return bool(ready)
 
     def due_in_ns(self) -> int:
         """How long all harts may sleep: until a timer or a device has something to do."""
