@@ -1,0 +1,108 @@
+"""The public face, without a guest: what may be asked for, and that it loads lazily."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.machine.bare import executable
+
+import hospes
+from hospes.api import Machine, Result, describe
+from hospes.base.errors import HospesError
+from hospes.spec.vm import EngineKind, VmSpec
+
+EMPTY = Path("/dev/null")
+
+
+def run_python(script: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    script = "import sys, hospes; print([m for m in sys.modules if m.startswith('hospes.')])"
+    assert run_python(script) == "[]\n"
+
+
+def test_the_package_offers_its_names() -> None:
+    assert hospes.Machine is Machine
+    assert hospes.HospesError is HospesError
+    assert hospes.__version__[0].isdigit()
+    assert "Machine" in dir(hospes)
+    with pytest.raises(AttributeError, match="no attribute 'machinery'"):
+        _ = hospes.machinery
+
+
+def test_a_machine_is_made_without_llvm_on_the_reference_engine() -> None:
+    script = "import sys; from hospes import Machine; print('llvmlite' in sys.modules)"
+    assert run_python(script) == "False\n"
+
+
+def test_describe_a_kernel() -> None:
+    spec = describe(kernel="k", initrd="i", append="quiet", memory="2G", cpus=3, engine="reference")
+    assert spec == VmSpec(
+        kernel=Path("k"), initrd=Path("i"), append="quiet", memory_bytes=2 << 30, cpus=3,
+        engine=EngineKind.REFERENCE,
+    )  # fmt: skip
+
+
+def test_describe_firmware() -> None:
+    assert describe(bios="b", memory=1 << 20) == VmSpec(bios=Path("b"), memory_bytes=1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"image": "nonsense"}, "no image 'nonsense'"),
+        ({"image": None}, "nothing to boot"),
+        ({"kernel": "k", "memory": "much"}, "'much' is not a size"),
+        ({"kernel": "k", "cpus": 0}, "0 CPUs"),
+        ({"kernel": "k", "engine": "steam"}, "no engine 'steam'"),
+        ({"initrd": "i", "bios": "b"}, "of no use without a kernel"),
+    ],
+)
+def test_refusals_are_one_sentence(wanted: dict[str, object], sentence: str) -> None:
+    with pytest.raises(HospesError, match=sentence):
+        describe(**wanted)  # type: ignore[arg-type]
+
+
+def test_a_spec_says_all() -> None:
+    with pytest.raises(HospesError, match="leave memory out"):
+        Machine(VmSpec(bios=EMPTY), memory="1G")
+
+
+def test_missing_files_are_named() -> None:
+    with pytest.raises(HospesError, match=r"kernel /no/such/file does not exist"):
+        Machine(kernel="/no/such/file")
+
+
+def test_a_bare_metal_program_through_the_api(tmp_path: Path) -> None:
+    source = "li t0, TEST\nli t1, (9 << 16) | FAIL\nsw t1, 0(t0)\nhang: j hang\n"
+    image = tmp_path / "program.bin"
+    image.write_bytes(executable(source, 0x8000_0000).segments[0].data)
+    with Machine(bios=image, memory="1M", engine="reference") as machine:
+        assert machine.wait(20).exit_code == 9
+        assert machine.stats.instructions > 0
+        assert machine.registers()["t0"] == 0x10_0000
+
+
+def test_commands_need_a_guest_that_lives(tmp_path: Path) -> None:
+    image = tmp_path / "program.bin"
+    image.write_bytes(executable("again: j again\n", 0x8000_0000).segments[0].data)
+    with Machine(bios=image, memory="1M", engine="reference") as machine:
+        begun = time.monotonic()
+        with pytest.raises(HospesError, match="did not get ready"):
+            machine.run("true", timeout=0.2)
+        assert time.monotonic() - begun < 5
+        machine.stop()
+        with pytest.raises(HospesError, match="stopped"):
+            machine.run("true")
+
+
+def test_results_are_text_and_bytes() -> None:
+    result = Result(0, b"caf\xc3\xa9 \xff", b"")
+    assert result.stdout == "café \N{REPLACEMENT CHARACTER}"
+    assert result.stderr == ""
