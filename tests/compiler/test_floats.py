@@ -13,7 +13,9 @@ from hospes.base.layout import Struct, Words
 from hospes.compiler import floats
 from hospes.compiler.emitter import Value
 from hospes.compiler.floats import F32, F64
-from hospes.compiler.lower import Lowered, Lowering, Module
+from hospes.compiler.lower import Lowering
+from hospes.compiler.module import Module
+from hospes.compiler.targets import Lowered
 from hospes.compiler.native import NativeCode, compile_text
 
 pytestmark = needs_x86

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hospes.base.bits import U64_MAX
+from hospes.base.bits import S64_MIN, U64_MAX
 from hospes.compiler.width import BIT, U64, Interval
 
 
@@ -25,7 +25,8 @@ class Value:
 
 def constant(number: int) -> Value:
     """A Value known while compiling."""
-    return Value(str(number if -(1 << 63) <= number else number & U64_MAX), Interval(number, number))
+    bits = number if number >= S64_MIN else number & U64_MAX
+    return Value(str(bits), Interval(number, number))
 
 
 class Emitter:
@@ -57,6 +58,7 @@ class Emitter:
         return Value(self.temp(expression), BIT, bit=True)
 
     def emit(self, instruction: str) -> None:
+        """Emit an instruction without a result."""
         self.lines.append(f"  {instruction}")
 
     def terminate(self, instruction: str) -> None:
@@ -65,6 +67,7 @@ class Emitter:
         self.terminated = True
 
     def goto(self, label: str) -> None:
+        """Go on at a label, unless the block has ended already."""
         if not self.terminated:
             self.terminate(f"br label %{label}")
 
@@ -103,9 +106,11 @@ class Emitter:
         return self.temp(f"getelementptr i8, ptr {base}, i64 {offset}")
 
     def load_word(self, base: str, offset: str | int) -> Value:
+        """Load the u64 so many bytes past a pointer."""
         return self.value(f"load i64, ptr {self.address(base, offset)}")
 
     def store_word(self, base: str, offset: str | int, ref: str) -> None:
+        """Store a u64 so many bytes past a pointer."""
         self.emit(f"store i64 {ref}, ptr {self.address(base, offset)}")
 
     def body(self) -> str:

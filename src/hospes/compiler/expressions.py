@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hospes.compiler.emitter import Emitter, Value, constant
 from hospes.compiler.subset import Source
-from hospes.compiler.width import U64, Interval, bitwise
+from hospes.compiler.width import Interval, bitwise
 
 COMPARISONS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt",
                ast.GtE: "ge"}  # fmt: skip
 WRAP = "wrap it in u64(), s64() or a narrower width first"
 
 
-class Expressions:
+class Expressions(ABC):
     """Lowers expressions; a subclass resolves calls, names and the fields of the state."""
 
     emitter: Emitter
     source: Source
 
     def fail(self, node: ast.AST, rule: str) -> NoReturn:
+        """Refuse the function at this node, naming the rule."""
         self.source.fail(node, rule)
 
+    @abstractmethod
     def call(self, node: ast.Call) -> Value | None:
-        raise AssertionError(node)
+        """A call's result, or None if it has none."""
 
+    @abstractmethod
     def read_variable(self, node: ast.Name) -> Value | None:
-        raise AssertionError(node)
+        """The value of a local variable, or None if there is none of that name."""
 
+    @abstractmethod
     def read_field(self, node: ast.Attribute, index: Value | None) -> Value | None:
-        raise AssertionError(node)
+        """The value of a field of the state, or None if the attribute is not one."""
 
     def word(self, node: ast.expr) -> Value:
         """An expression as an i64."""
@@ -83,8 +88,8 @@ class Expressions:
     def _attribute(self, node: ast.Attribute) -> Value:
         value = self.read_field(node, None)
         if value is None:
-            owner = self.source.globals.get(node.value.id) if isinstance(node.value, ast.Name) else 0
-            found = getattr(owner, node.attr, None)
+            name = node.value.id if isinstance(node.value, ast.Name) else ""
+            found = getattr(self.source.globals.get(name), node.attr, None)
             if not isinstance(found, int):
                 self.fail(node, f"{ast.unparse(node)} is not a field of the state or a constant")
             value = constant(int(found))
@@ -145,7 +150,9 @@ class Expressions:
         if type(node.op) not in operators:
             self.fail(node, "use sdiv, udiv, srem or urem; / // % ** are not part of the subset")
         sign, name = operators[type(node.op)]
-        return self.emitter.value(f"{name} i64 {a.ref}, {b.ref}", bitwise(sign, a.interval, b.interval))
+        return self.emitter.value(
+            f"{name} i64 {a.ref}, {b.ref}", bitwise(sign, a.interval, b.interval)
+        )
 
     def _unary(self, node: ast.UnaryOp) -> Value:
         if isinstance(node.op, ast.Not):
@@ -223,6 +230,3 @@ def _decided(name: str, a: Interval, b: Interval) -> int | None:
     if same or apart:
         return int(same == (name == "eq"))
     return None
-
-
-__all__ = ["U64", "Expressions"]

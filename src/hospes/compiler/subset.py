@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from hospes.base.errors import HospesError
 
-
 STATE = "h"
 """The name of the parameter that holds the hart; always the first one."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from hospes.base import bits
 from hospes.compiler.emitter import Emitter, Value, constant
-from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.lower import Lowering
+from hospes.compiler.targets import Lowered
 from hospes.compiler.width import S64, U64, Interval, signed, unsigned
 
 
@@ -89,7 +90,9 @@ def _rotate(width_bits: int) -> Lowered:
         value, count = (lowering.word(argument) for argument in arguments)
         lowering.module.declare(name, f"declare {kind} @{name}({kind}, {kind}, {kind})")
         if width_bits == 64:
-            return emitter.value(f"call i64 @{name}(i64 {value.ref}, i64 {value.ref}, i64 {count.ref})")
+            return emitter.value(
+                f"call i64 @{name}(i64 {value.ref}, i64 {value.ref}, i64 {count.ref})"
+            )
         low, turn = (emitter.temp(f"trunc i64 {v.ref} to {kind}") for v in (value, count))
         turned = emitter.temp(f"call {kind} @{name}({kind} {low}, {kind} {low}, {kind} {turn})")
         return emitter.value(f"zext {kind} {turned} to i64", unsigned(width_bits))

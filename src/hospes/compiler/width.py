@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hospes.base.bits import S64_MIN, U64_MAX
@@ -22,14 +23,17 @@ class Interval:
 
     @property
     def fits_u64(self) -> bool:
+        """Whether all of it can be told apart in 64 unsigned bits."""
         return self.lo >= 0 and self.hi <= U64_MAX
 
     @property
     def fits_s64(self) -> bool:
+        """The same in 64-bit two's complement."""
         return self.lo >= S64_MIN and self.hi <= S64_MAX
 
     @property
     def exact(self) -> bool:
+        """Whether the 64 bits are the value."""
         return self.fits_u64 or self.fits_s64
 
     def join(self, other: Interval) -> Interval:
@@ -37,6 +41,7 @@ class Interval:
         return Interval(min(self.lo, other.lo), max(self.hi, other.hi))
 
     def within(self, other: Interval) -> bool:
+        """Whether the other holds all of this one."""
         return other.lo <= self.lo and self.hi <= other.hi
 
     def widened(self) -> Interval:
@@ -47,7 +52,7 @@ class Interval:
 
     def corners(self, other: Interval, combine: str) -> Interval:
         """The hull of an operator applied to the four pairs of bounds."""
-        operations = {
+        operations: dict[str, Callable[[int, int], int]] = {
             "*": lambda a, b: a * b,
             "<<": lambda a, b: a << b,
             ">>": lambda a, b: a >> b,

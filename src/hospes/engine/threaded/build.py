@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hospes.compiler.lower import Module
+from hospes.compiler.module import Module
 from hospes.compiler.vocabulary import BITS
 from hospes.engine.threaded import attend, code
 from hospes.engine.threaded.decoder import Decoder

@@ -36,9 +36,9 @@ def bucket_of(word: int) -> int:
 
 def buckets_of(made: Insn) -> list[int]:
     """All buckets in which an encoding's words can lie."""
-    if made.length == 4:
-        places, first = (2, 3, 4, 5, 6, 12, 13, 14), 0b11
-    else:
+    places: tuple[int, ...] = (2, 3, 4, 5, 6, 12, 13, 14)
+    first = 0b11
+    if made.length == 2:
         places, first = (0, 1, 13, 14, 15), 0
     found = set()
     for choice in range(1 << len(places)):
@@ -71,7 +71,8 @@ class Decoder:
 
     def text(self) -> str:
         """Tables and function as LLVM IR."""
-        entries, starts = [], []
+        entries: list[str] = []
+        starts: list[int] = []
         for bucket in self._buckets:
             starts.append(len(entries))
             entries.extend(self._entry(made) for made in bucket)

@@ -17,7 +17,8 @@ from hospes.base.ieee import NV, RTZ
 from hospes.compiler import floats
 from hospes.compiler.emitter import Value, constant
 from hospes.compiler.floats import F32, F64, FloatType
-from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.lower import Lowering
+from hospes.compiler.targets import Lowered
 from hospes.compiler.width import BIT, U64, unsigned
 from hospes.engine.threaded.calls import field
 from hospes.engine.threaded.handlers import Handler, Kind

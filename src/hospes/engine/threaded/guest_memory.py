@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from hospes.compiler.emitter import Value, constant
-from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.lower import Lowering
+from hospes.compiler.targets import Lowered
 from hospes.compiler.width import U64, unsigned
 from hospes.engine.threaded import access
 from hospes.engine.threaded.calls import PAGE_MASK, field

@@ -12,7 +12,9 @@ from enum import Enum
 from typing import Any
 
 from hospes.compiler.emitter import Emitter, Value, constant
-from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.expressions import Expressions
+from hospes.compiler.lower import Lowering
+from hospes.compiler.targets import Lowered, Target
 from hospes.engine.threaded.calls import emit_far_jump, field, tail
 from hospes.engine.threaded.guest_memory import GuestMemory
 from hospes.engine.threaded.ops import Operation, Slot
@@ -31,7 +33,7 @@ class Kind(Enum):
     """A system instruction: the whole state is in the hart around it."""
 
 
-class Handler:
+class Handler(Target):
     """The target of one handler: an operation, an instruction length, near or far, and a kind."""
 
     def __init__(
@@ -86,7 +88,7 @@ class Handler:
     def vocabulary(self, function: Callable[..., Any]) -> Lowered | None:
         return self._jump if function is subset.jump else self._memory.get(function)
 
-    def field(self, lowering: Lowering, name: str) -> Value | None:
+    def field(self, lowering: Expressions, name: str) -> Value | None:
         if self.kind is Kind.SERIAL or name not in {"pc", "next_pc"}:
             return None
         pc = self._pc()
@@ -94,7 +96,7 @@ class Handler:
             return pc
         return self.emitter.value(f"add i64 {pc.ref}, {self.length}")
 
-    def finish(self, lowering: Lowering, node: ast.AST, value: Value | None) -> None:
+    def finish(self, lowering: Expressions, node: ast.AST, value: Value | None) -> None:
         if value is not None:
             lowering.fail(node, "an instruction's function returns nothing")
         if self.kind is Kind.SERIAL:
@@ -107,12 +109,12 @@ class Handler:
         op = self.emitter.address(self.op, self.length // 2 * OP_BYTES)
         self._dispatch(op, budget=budget)
 
-    def trap(self, lowering: Lowering, node: ast.AST, cause: Value, tval: Value) -> None:
+    def trap(self, lowering: Expressions, node: ast.AST, cause: Value, tval: Value) -> None:
         self.emitter.store_word("%h", field("trap_cause"), cause.ref)
         self.emitter.store_word("%h", field("trap_tval"), tval.ref)
         self.leave_by("@trap")
 
-    def illegal(self, lowering: Lowering, node: ast.AST) -> None:
+    def illegal(self, lowering: Expressions, node: ast.AST) -> None:
         self.leave_by("@illegal")
 
     def unless(self, ok: Value) -> None:

@@ -152,10 +152,10 @@ def fill_data(h: EngineState, gva: int, access: int) -> int:
             entry = entry | CODE_DIRTY
         entry = entry | DIRTY
     clean_code = (entry & CODE) != 0 and (entry & CODE_DIRTY) == 0
-    if (h.walk_permissions & WRITE) != 0 and (entry & DIRTY) != 0 and not clean_code:
-        if (entry & WRITABLE) != 0:
-            write_tag = tag
-            entry = entry | TAGGED
+    open_to_stores = (entry & (DIRTY | WRITABLE)) == DIRTY | WRITABLE and not clean_code
+    if (h.walk_permissions & WRITE) != 0 and open_to_stores:
+        write_tag = tag
+        entry = entry | TAGGED
     poke64(slot, entry)
     read_tag = tag if (h.walk_permissions & READ) != 0 else 0
     context = h.context & (CONTEXTS - 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hospes.compiler.emitter import Value
-from hospes.compiler.lower import Module, lower_body
+from hospes.compiler.lower import lower_body
+from hospes.compiler.module import Module
 from hospes.compiler.subset import Source, source_of
 from hospes.engine.threaded.calls import define_handler
 from hospes.engine.threaded.handlers import Handler, Kind

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hospes.compiler.emitter import Value, constant
-from hospes.compiler.lower import Lowered, Lowering
+from hospes.compiler.lower import Lowering
+from hospes.compiler.targets import Lowered
 from hospes.compiler.width import U64, Interval, unsigned
 from hospes.engine.threaded import code, physical, raw, tlb
 from hospes.engine.threaded.calls import field
@@ -61,7 +62,7 @@ def _memory(name: str, kinds: str) -> Lowered:
 
 def _handler(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
     name = arguments[0]
-    if not isinstance(name, ast.Constant):
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
         lowering.fail(node, "the name of a handler is a literal string")
     return lowering.emitter.value(f"ptrtoint ptr @{name.value} to i64")
 
