@@ -17,7 +17,7 @@ from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
 from hospes.guests.session import CommandTimeout, Session
 from hospes.machine.host_files import Filter, HostFiles
-from hospes.machine.machine import Ending, EndKind, MachineState
+from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics

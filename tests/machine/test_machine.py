@@ -13,7 +13,7 @@ from tests.machine.bare import BASE, bare_machine, kernel_machine
 
 from hospes.base.errors import HospesError
 from hospes.machine.host_files import HostFiles
-from hospes.machine.machine import Ending, EndKind, MachineState
+from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.spec.vm import EngineKind
 
 POWER_OFF = """

@@ -4,8 +4,6 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -17,6 +15,7 @@ from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles, load_boot_files
 from hospes.machine.console import Console
+from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
 from hospes.machine.registers import Registers, registers_of
 from hospes.machine.statistics import Statistics
@@ -27,32 +26,6 @@ Result = TypeVar("Result")
 
 STALL_SECONDS: Final = 0.05
 """How often a guest held back by its console's reader is looked at."""
-
-
-class MachineState(StrEnum):
-    """Where in its life a machine is."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-
-
-class EndKind(StrEnum):
-    """Why a machine stopped."""
-
-    GUEST = "the guest switched itself off"
-    USER = "stopped by the user"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a machine stopped; exit_code is the guest's when it switched itself off."""
-
-    kind: EndKind
-    exit_code: int = 0
-    message: str = ""
 
 
 class Machine:
