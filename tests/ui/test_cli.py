@@ -8,23 +8,12 @@ import time
 from types import ModuleType
 
 import pytest
+from tests.ui.programs import hospes
 
 from hospes.manager.verb import verb, verbs_of
 from hospes.ui import cli
 
 HELP_MS = 150
-
-
-def hospes(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hospes", *words],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env=os.environ | environment,
-    )
 
 
 def test_version() -> None:

@@ -1,18 +1,15 @@
 """A machine in the foreground of a terminal, or between pipes."""
 
 import os
-import select
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from hospes.ui.piped import PipedInput
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
 if TYPE_CHECKING:
     from hospes.api import Ending, Machine
-
-END_OF_TRANSMISSION: Final = b"\x04"
-"""Ctrl-D"""
 
 
 class Foreground:
@@ -21,23 +18,17 @@ class Foreground:
     def attach(self, vm: "Machine") -> "Ending":
         """Run the machine here, its console on standard input and output.
 
-        On a terminal every key but Ctrl-] goes to the guest. The end of a pipe is typed as Ctrl-D.
+        On a terminal every key but Ctrl-] goes to the guest; Ctrl-] ends the run.
         """
         source, drain = sys.stdin.fileno(), sys.stdout.fileno()
-
-        def ended() -> None:
-            if _is_broken(drain):
-                vm.stop()
-            else:
-                vm.type(END_OF_TRANSMISSION)
-
         with ExitStack() as stack:
-            look = None
             if os.isatty(source):
                 print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
                 stack.enter_context(RawTerminal(source))
-                look = LeaveKey(vm.stop)
-            files = vm.join_console(source, drain, look, ended)
+                files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
+            else:
+                files = vm.join_console(None, drain, on_end=vm.stop)
+                PipedInput(vm, source).start()
             stack.callback(files.close)
             return vm.run_here()
 
@@ -60,10 +51,3 @@ class Foreground:
         if size.columns and size.lines:
             known |= {"COLUMNS": str(size.columns), "LINES": str(size.lines)}
         return {name: value for name, value in known.items() if value.replace("-", "").isalnum()}
-
-
-def _is_broken(fd: int) -> bool:
-    """Whether nobody reads the other end of a pipe any more."""
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))

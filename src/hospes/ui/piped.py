@@ -1,0 +1,78 @@
+"""Standard input that is no terminal, typed on a guest's console when the guest listens."""
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from hospes.base.errors import HospesError
+
+if TYPE_CHECKING:
+    from hospes.api import Machine
+
+END_OF_TRANSMISSION: Final = b"\x04"
+"""Ctrl-D"""
+READ_BYTES: Final = 4096
+POLL_SECONDS: Final = 0.02
+PROMPT_SECONDS: Final = 0.1
+SILENCE_SECONDS: Final = 5.0
+REPEAT_SECONDS: Final = 1.0
+
+
+class PipedInput:
+    """A thread that types what comes from a file until it ends, and then Ctrl-D.
+
+    A booting Linux loses what arrives before it has opened its console. So with a kernel, typing
+    begins at a prompt: output that stopped in the middle of a line, or stopped for long. The end of
+    input is typed at every prompt from then on, as often as there is somebody to read it.
+    """
+
+    def __init__(self, vm: "Machine", fd: int) -> None:
+        self._vm, self._fd = vm, fd
+        self._console = vm.core.console
+
+    def start(self) -> None:
+        """Begin, in a thread that ends with the machine or the process."""
+        threading.Thread(target=self._serve, name="hospes input", daemon=True).start()
+
+    def _serve(self) -> None:
+        if self._vm.spec.kernel is not None and not self._prompted():
+            return
+        while data := self._read():
+            if not self._type(data):
+                return
+        while self._prompted() and self._type(END_OF_TRANSMISSION):
+            time.sleep(REPEAT_SECONDS)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._fd, READ_BYTES)
+        except OSError:
+            return b""
+
+    def _type(self, data: bytes) -> bool:
+        """Type all of it, as fast as the guest takes it; False if the machine has stopped."""
+        while data and self._vm.core.ending is None:
+            try:
+                data = data[self._console.feed(data) :]
+            except HospesError:
+                return False
+            if data:
+                time.sleep(POLL_SECONDS)
+        return not data
+
+    def _prompted(self) -> bool:
+        """Wait until the guest seems to wait; False if the machine has stopped."""
+        seen, since = -1, time.monotonic()
+        while self._vm.core.ending is None:
+            time.sleep(POLL_SECONDS)
+            now = time.monotonic()
+            if self._console.bytes_out != seen:
+                seen, since = self._console.bytes_out, now
+            elif now - since >= (PROMPT_SECONDS if self._in_a_line() else SILENCE_SECONDS):
+                return True
+        return False
+
+    def _in_a_line(self) -> bool:
+        """Whether the output stopped in the middle of one, as after a prompt."""
+        return not self._console.history.endswith(b"\n") and self._console.bytes_out > 0
