@@ -48,7 +48,7 @@ class Machine:
         self.spec = spec
         self.ending: Ending | None = None
         self.restarts = 0
-        self._files = files or load_boot_files(spec.kernel, spec.initrd, spec.bios)
+        self._files = files
         self._restart = restart
         self._kind = EngineKind(spec.engine)
         self._mailbox = Mailbox(self._interrupt)
@@ -195,7 +195,10 @@ class Machine:
         return self._system
 
     def _power_on(self) -> System:
-        system = System(self.spec, self._files, self._outside, self._kind)
+        """The files are read anew each time rather than kept: a kernel has tens of megabytes."""
+        spec = self.spec
+        files = self._files or load_boot_files(spec.kernel, spec.initrd, spec.bios)
+        system = System(spec, files, self._outside, self._kind)
         system.debug = lambda hart: self._set_paused(True)
         return system
 

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hospes.base.clock import Clock
@@ -91,7 +91,10 @@ class System:
             entropy=outside.entropy,
             on_power=self.switch,
         )
-        self.board = virt.build(spec, files, surroundings)
+        board = virt.build(spec, files, surroundings)
+        board.load(self.memory)
+        # What is in guest memory now need not be kept twice.
+        self.board = replace(board, placement=replace(board.placement, segments=()))
         self.engines = Engines(self.memory, self.board.bus, self.timebase, outside.progress)
         self.kind = kind
         self.harts: list[Hart] = [self.engines.hart(number) for number in range(spec.cpus)]
@@ -99,7 +102,6 @@ class System:
         engine = self.engines.engine(kind)
         self.vcpus = [Vcpu(hart, engine, self) for hart in self.harts]
         self.sbi = None if files.firmware else self._firmware()
-        self.board.load(self.memory)
         self._start_harts()
 
     def _line(self, number: int) -> HartLines:
