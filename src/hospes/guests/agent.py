@@ -10,7 +10,7 @@ Guest to host, once, when the terminal is in raw mode and not earlier:
 
 Host to guest:
 
-    run MARK N\\n                   a command for `sh -c` follows, N lines; its input is /dev/null
+    run MARK LENGTH\\n              then LENGTH bytes: a command for `sh -c`; its input is /dev/null
     signal NAME\\n                  to the running command's process group; TERM, INT, KILL
     poweroff\\n                     write what is to be written and switch the machine off
 
@@ -112,7 +112,7 @@ class AgentProtocol:
         self._mark = self.new_mark()
         self._started = False
         self.running = True
-        return b"run %s %d\n%s\n" % (self._mark, raw.count(b"\n") + 1, raw)
+        return b"run %s %d\n%s\n" % (self._mark, len(raw) + 1, raw)
 
     def signal(self, name: str) -> bytes:
         """The line that sends a signal, such as TERM, to the running command."""

@@ -2,10 +2,12 @@
 
 from typing import Final
 
-# A command costs four forks: itself, `cat` for its output, a shell that frames its standard error
-# (through a FIFO, for a pipeline has only one stream) and the `dd` that this shell reads with. A
-# piece of standard error is what one read(2) returned, so it is sent as soon as it is written;
-# `echo` is used for frames because busybox writes its whole line with one write(2).
+# The shell's `read` takes its bytes one by one, each with two system calls, so `dd` reads the
+# command itself. Besides it a command costs five forks: its own, `cat` to read it, `cat` for its
+# output, a shell that frames its standard error (through a FIFO, for a pipeline has only one
+# stream) and the `dd` that this shell reads with. A piece of standard error is what one read(2)
+# returned, so it is sent as soon as it is written; `echo` is used for frames because busybox
+# writes its whole line with one write(2).
 #
 # Listening and executing are the two ends of a pipeline and not a background job, for in a shell
 # without job control a background job's programs start with SIGINT ignored. Descriptor 5 is the
@@ -15,35 +17,30 @@ AGENT_SCRIPT: Final = r"""#!/bin/sh
 terminal=/dev/$1
 state=${2:-/run/hospes}
 tries=250
-until ( : <>"$terminal" ) 2>/dev/null; do
+until [ -c "$terminal" ] && command exec <>"$terminal" 2>/dev/null; do
 	tries=$((tries - 1))
 	[ "$tries" -gt 0 ] || exit 1
 	usleep 20000
 done
-mkdir -p "$state"
-rm -f "$state/errors"
-mkfifo "$state/errors"
-: >"$state/process"
-exec <>"$terminal" >&0 5>&0 2>/dev/null
+exec >&0 5>&0
 stty raw -echo
+if [ ! -p "$state/errors" ]; then
+	mkdir -p "$state"
+	mkfifo "$state/errors"
+fi
+: >"$state/process"
 set -o pipefail
 
 listen() {
 	while read -r verb first second; do
 		case $verb in
-		run) forward "$first" "$second" ;;
+		run)
+			dd bs="$second" count=1 iflag=fullblock of="$state/command" 2>/dev/null
+			echo "$first"
+			;;
 		signal) send_signal "$first" ;;
 		poweroff) sync; poweroff -f ;;
 		esac
-	done
-}
-
-forward() {
-	echo "$1 $2"
-	lines=$2
-	while [ "$lines" -gt 0 ] && IFS= read -r line; do
-		printf '%s\n' "$line"
-		lines=$((lines - 1))
 	done
 }
 
@@ -57,13 +54,7 @@ send_signal() {
 }
 
 execute() {
-	while read -r mark lines; do
-		IFS= read -r command
-		lines=$((lines - 1))
-		while [ "$lines" -gt 0 ] && IFS= read -r line; do
-			command=$command$newline$line
-			lines=$((lines - 1))
-		done
+	while read -r mark; do
 		echo "$mark b"
 		start 2>"$state/errors" </dev/null 5>&- | cat >&5 | frame_errors <"$state/errors" >&5
 		status=$?
@@ -75,7 +66,7 @@ execute() {
 start() {
 	read -r process rest </proc/self/stat
 	echo "$process" >"$state/process"
-	exec setsid sh -c -- "$command" sh
+	exec setsid sh -c -- "$(cat "$state/command")" sh
 }
 
 frame_errors() {
@@ -86,8 +77,6 @@ frame_errors() {
 	return 0
 }
 
-newline='
-'
 echo "hospes-agent 1"
 listen | execute >&5
 """

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
 
 from hospes.base.errors import HospesError
-from hospes.guests.tree import Entry, safe_path, with_parents
+from hospes.guests.tree import Entry, directory, safe_path, with_parents
 
 MAGIC: Final = b"070701"
 TRAILER: Final = "TRAILER!!!"
@@ -44,7 +44,8 @@ def write_archive(entries: Iterable[Entry], out: BinaryIO) -> int:
     The same entries always give the same bytes. Directories that are missing are added.
     """
     length = 0
-    for inode, entry in enumerate(with_parents(entries), start=1):
+    # The root is an entry too: Linux makes it with the permissions of /tmp otherwise.
+    for inode, entry in enumerate([directory("."), *with_parents(entries)], start=1):
         header = _header(inode, entry, 2 if entry.is_directory else 1)
         length += out.write(header + entry.data + padding(len(entry.data)))
     length += out.write(_header(0, Entry(TRAILER, 0), 1))

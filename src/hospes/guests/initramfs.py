@@ -11,7 +11,7 @@ from hospes.guests.agent_script import AGENT_SCRIPT
 from hospes.guests.busybox import applet_links
 from hospes.guests.cpio import write_archive
 from hospes.guests.deb import Package
-from hospes.guests.tree import Entry, Tree, character_device, directory, regular, symlink
+from hospes.guests.tree import Entry, Tree, character_device, directory, fifo, regular, symlink
 
 BUSYBOX: Final = "usr/bin/busybox"
 FOLDERS: Final = ("dev", "etc", "mnt", "proc", "root", "run", "sys", "usr/bin", "usr/lib", "var")
@@ -23,7 +23,7 @@ ACCOUNTS: Final = (
     ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
-# In the order in which they are loaded. Debian's riscv64 kernel has virtio and its console built
+# Debian's riscv64 kernel has virtio and its console built
 # in, but not the bus they sit on here, nor the entropy device.
 MODULES: Final = ("drivers/virtio/virtio_mmio", "drivers/char/hw_random/virtio-rng")
 
@@ -43,8 +43,9 @@ def scripts(hostname: str) -> list[Entry]:
     return [
         regular(init_script.INIT_PATH, init_script.INIT_SCRIPT.encode(), 0o755),
         regular(init_script.AGENT_PATH, AGENT_SCRIPT.encode(), 0o755),
-        regular(init_script.HOSTNAME_PATH, f"{hostname}\n".encode()),
-        regular(init_script.PROFILE_PATH, init_script.PROFILE.encode()),
+        fifo(init_script.ERRORS_PATH),
+        regular("etc/hostname", f"{hostname}\n".encode()),
+        *(regular(path, text.encode()) for path, text in init_script.SETTINGS),
     ]
 
 
@@ -64,15 +65,18 @@ def add_kernel(tree: Tree, package: Package, kernel: Path) -> None:
     if len(images) != 1:
         raise HospesError(f"The package {package.path.name} has {len(images)} kernels, not one.")
     kernel.write_bytes(files[images[0]].data)
-    loaded = []
-    for module in MODULES:
-        for path, entry in files.items():
-            stem, _, suffix = path.partition(".ko")
-            if stem.endswith(f"/kernel/{module}"):
-                data = lzma.decompress(entry.data) if suffix == ".xz" else entry.data
-                tree.add(regular(f"{stem}.ko", data))
-                loaded.append(f"/{stem}.ko\n")
-    tree.add(regular(init_script.MODULES_PATH, "".join(loaded).encode()))
+    order = []
+    for path, entry in files.items():
+        name, _, suffix = path.partition(".ko")
+        if path not in images:
+            data = lzma.decompress(entry.data) if suffix == ".xz" else entry.data
+            tree.add(regular(f"{name}.ko", data))
+            order.append(f"{name}.ko")
+    if order:
+        # What modprobe reads. None of our modules needs another one.
+        folder = order[0].partition("/kernel/")[0]
+        lines = "".join(f"{path.removeprefix(folder + '/')}:\n" for path in order)
+        tree.add(regular(f"{folder}/modules.dep", lines.encode()))
 
 
 def _of_the_kernel(path: str) -> bool:

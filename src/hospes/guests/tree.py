@@ -51,6 +51,10 @@ def character_device(path: str, major: int, minor: int, permissions: int = 0o600
     return Entry(path, stat.S_IFCHR | permissions, device=(major, minor))
 
 
+def fifo(path: str, permissions: int = 0o600) -> Entry:
+    return Entry(path, stat.S_IFIFO | permissions)
+
+
 def safe_path(name: str) -> str:
     """An archive's member name as a relative path, "" for the root; refuses to leave the root."""
     if "\0" in name:
