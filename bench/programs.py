@@ -1,0 +1,73 @@
+"""The programs compared: how a user starts each on a Linux guest and on bare metal."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.guest import LinuxGuest
+from hospes.base.errors import HospesError
+from hospes.base.log import hospes_version
+
+QEMU: Final = "qemu-system-riscv64"
+QEMU_NAME: Final = "QEMU"
+HOSPES_NAME: Final = "Hospes"
+BARE_MEMORY: Final = "128M"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One machine program: its command lines for Linux and for a raw M-mode image."""
+
+    name: str
+    version: str
+    linux: Callable[[LinuxGuest, str], list[str]]
+    bare: Callable[[Path], list[str]]
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes >> 20}M"
+
+
+def qemu() -> Program:
+    """QEMU as it is installed; HospesError if it is not."""
+    path = shutil.which(QEMU)
+    if path is None:
+        raise HospesError(
+            f"{QEMU} is not installed; the bench compares with it: "
+            "install it with 'apt-get install qemu-system-misc'"
+        )
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"version (\S+)", told)
+    start = [path, "-M", "virt", "-nographic"]
+
+    def linux(guest: LinuxGuest, append: str) -> list[str]:
+        return [
+            *start, "-m", _mebibytes(guest.memory_bytes), "-kernel", str(guest.kernel),
+            "-initrd", str(guest.initrd), "-append", append,
+        ]  # fmt: skip
+
+    def bare(image: Path) -> list[str]:
+        return [*start, "-m", BARE_MEMORY, "-bios", str(image)]
+
+    return Program(QEMU_NAME, version[1] if version else "unknown", linux, bare)
+
+
+def hospes() -> Program:
+    """This checkout's Hospes, started by its command line."""
+    start = [sys.executable, "-m", "hospes", "run"]
+
+    def linux(guest: LinuxGuest, append: str) -> list[str]:
+        return [
+            *start, "--memory", _mebibytes(guest.memory_bytes), "--kernel", str(guest.kernel),
+            "--initrd", str(guest.initrd), "--append", append,
+        ]  # fmt: skip
+
+    def bare(image: Path) -> list[str]:
+        return [*start, "--memory", BARE_MEMORY, "--bios", str(image)]
+
+    return Program(HOSPES_NAME, hospes_version(), linux, bare)
