@@ -76,8 +76,8 @@ def test_a_shell_on_a_terminal() -> None:
         before = termios.tcgetattr(theirs)
         said = read_until(ours, b"tiny:~# ")
         assert b"Ctrl-] leaves" in said
-        os.write(ours, b"sleep 1000\n")
-        read_until(ours, b"sleep 1000")
+        os.write(ours, b"echo asleep; sleep 1000\n")
+        read_until(ours, b"\nasleep")
         os.write(ours, b"\x03")  # for the guest
         read_until(ours, b"tiny:~# ")
         os.write(ours, b"echo $((6 * 7))\n")

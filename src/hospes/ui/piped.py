@@ -23,8 +23,8 @@ class PipedInput:
     """A thread that types what comes from a file until it ends, and then Ctrl-D.
 
     A booting Linux loses what arrives before it has opened its console. So with a kernel, typing
-    begins at a prompt: output that stopped in the middle of a line, or stopped for long. The end of
-    input is typed at every prompt from then on, as often as there is somebody to read it.
+    begins at a prompt: output that stopped in the middle of a line, or has stopped for long. The
+    end of input is typed again at every later prompt: each who reads there comes to its end.
     """
 
     def __init__(self, vm: "Machine", fd: int) -> None:
@@ -69,10 +69,10 @@ class PipedInput:
             now = time.monotonic()
             if self._console.bytes_out != seen:
                 seen, since = self._console.bytes_out, now
-            elif now - since >= (PROMPT_SECONDS if self._in_a_line() else SILENCE_SECONDS):
+            elif seen and now - since >= (PROMPT_SECONDS if self._in_a_line() else SILENCE_SECONDS):
                 return True
         return False
 
     def _in_a_line(self) -> bool:
         """Whether the output stopped in the middle of one, as after a prompt."""
-        return not self._console.history.endswith(b"\n") and self._console.bytes_out > 0
+        return not self._console.history.endswith(b"\n")
