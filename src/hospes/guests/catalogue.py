@@ -1,9 +1,8 @@
 """The images that Hospes can make and keep, by name."""
 
-import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,12 +13,11 @@ import msgspec
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
 from hospes.guests import cpio, initramfs
-from hospes.guests.apt import PrivateApt
-from hospes.guests.deb import Package
+from hospes.guests.builder import APPEND, MEBIBYTE, ImageBuilder, Recipe
 from hospes.guests.store import (
     Image,
     Manifest,
-    PackageRecord,
+    discard_image,
     disk_errors,
     images_directory,
     load_image,
@@ -29,29 +27,6 @@ from hospes.guests.store import (
     workspace,
 )
 from hospes.guests.tree import Tree
-
-KERNEL_PACKAGE: Final = "linux-image-riscv64"
-BUSYBOX_PACKAGE: Final = "busybox-static"
-APPEND: Final = "console=ttyS0 quiet"
-MEBIBYTE: Final = 1 << 20
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How an image is made. `packages` are unpacked with all they depend on."""
-
-    name: str
-    description: str
-    memory_bytes: int
-    packages: tuple[str, ...] = ()
-    listed: bool = True
-
-    @property
-    def digest(self) -> str:
-        """Changes with everything that `_refresh` can bring up to date in an image."""
-        parts = [(script.path, script.data) for script in initramfs.scripts(self.name)]
-        return hashlib.sha256(repr((parts, APPEND, self.memory_bytes)).encode()).hexdigest()
-
 
 RECIPES: Final = MappingProxyType(
     {
@@ -136,8 +111,8 @@ def pull(
         if not again and load_image(images / name):
             return locate(name, cache)
         with workspace(images, name) as work:
-            kitchen = Kitchen(work, progress)
-            return replace_image(images, name, lambda directory: kitchen.cook(recipe, directory))
+            builder = ImageBuilder(work, progress)
+            return replace_image(images, name, lambda directory: builder.build(recipe, directory))
 
 
 def remove(name: str, cache: Path | None = None) -> None:
@@ -146,8 +121,8 @@ def remove(name: str, cache: Path | None = None) -> None:
     images = images_directory(cache)
     if not (images / name).exists():
         raise HospesError(f"The image {name!r} is not here, so there is nothing to remove.")
-    with locked(images, name), disk_errors(images):
-        shutil.rmtree(images / name, ignore_errors=False)
+    with locked(images, name):
+        discard_image(images, name)
 
 
 def _refresh(recipe: Recipe, cache: Path | None) -> Image:
@@ -172,57 +147,14 @@ def _refresh(recipe: Recipe, cache: Path | None) -> Image:
         return replace_image(images, recipe.name, fill)
 
 
-class Kitchen:
-    """Where an image is made: a directory for apt and packages, and who watches."""
+def build_initramfs(
+    packages: Sequence[str], directory: Path, progress: Progress = silent, name: str = "custom"
+) -> Image:
+    """Make an image with Debian's own programs in an empty or new directory, outside the cache.
 
-    def __init__(self, work: Path, progress: Progress) -> None:
-        self.apt = PrivateApt(work / "apt")
-        self.work = work
-        self.progress = progress
-        self.used: dict[str, PackageRecord] = {}
-
-    def cook(self, recipe: Recipe, directory: Path) -> Manifest:
-        """Write kernel and initrd of an image into the directory."""
-        self.apt.update(self.progress)
-        tree = initramfs.base_tree()
-        self._unpack(recipe.packages, tree)
-        [busybox] = self._fetch([BUSYBOX_PACKAGE], self.apt.download)
-        initramfs.add_busybox(tree, busybox)
-        versioned = [n for n in self.apt.depends(KERNEL_PACKAGE) if n.startswith("linux-image-")]
-        [kernel] = self._fetch(versioned[:1] or [KERNEL_PACKAGE], self.apt.download)
-        self.progress("Unpacking the kernel", 0, 0)
-        initramfs.add_kernel(tree, kernel, directory / "kernel")
-        tree.replace(*initramfs.scripts(recipe.name))
-        self.progress("Writing the image", 0, 0)
-        initramfs.write_initramfs(tree.all(), directory / "initrd")
-        files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
-        self.progress("Writing the image", 1, 1)
-        return Manifest(
-            name=recipe.name,
-            recipe=recipe.digest,
-            release=self.apt.release,
-            packages=tuple(self.used[name] for name in sorted(self.used)),
-            files=files,
-            memory_bytes=recipe.memory_bytes,
-            append=APPEND,
-        )
-
-    def _fetch(
-        self, names: Sequence[str], fetch: Callable[[Sequence[str], Path, Progress], list[Path]]
-    ) -> list[Package]:
-        into = Path(tempfile.mkdtemp(dir=self.work))
-        packages = [Package(path) for path in fetch(names, into, self.progress)]
-        for package in packages:
-            control = package.control()
-            name = control["Package"]
-            self.used[name] = PackageRecord(name, control["Version"], package.sha256())
-        return packages
-
-    def _unpack(self, names: Sequence[str], tree: Tree) -> None:
-        """Unpack packages and all they depend on; their maintainer scripts do not run."""
-        packages = self._fetch(names, self.apt.download_closure) if names else []
-        for done, package in enumerate(packages):
-            self.progress("Unpacking the packages", done, len(packages))
-            initramfs.add_package(tree, package)
-        if packages:
-            self.progress("Unpacking the packages", len(packages), len(packages))
+    The packages are unpacked with all they depend on; no maintainer script runs. For tests.
+    """
+    recipe = Recipe(name, "", 1024 * MEBIBYTE, tuple(packages))
+    directory.mkdir(parents=True, exist_ok=True)
+    with disk_errors(directory), tempfile.TemporaryDirectory(dir=directory) as work:
+        return Image(directory, ImageBuilder(Path(work), progress).build(recipe, directory))

@@ -56,6 +56,8 @@ def add_busybox(tree: Tree, package: Package) -> None:
         raise HospesError(f"The package {package.path.name} does not contain /{BUSYBOX}.")
     tree.add(programs[0])
     tree.add(*(link for link in applet_links(programs[0].data) if link.path not in tree.entries))
+    if "usr/sbin" not in tree.entries:
+        tree.add(symlink("usr/sbin", "bin"))
 
 
 def add_kernel(tree: Tree, package: Package, kernel: Path) -> None:

@@ -185,3 +185,12 @@ def replace_image(images: Path, name: str, fill: Callable[[Path], Manifest]) -> 
             shutil.rmtree(new, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
     return Image(images / name, manifest)
+
+
+def discard_image(images: Path, name: str) -> None:
+    """Remove an image, by one rename first; call it with the lock held."""
+    doomed = images / f".{name}.new"
+    with disk_errors(images):
+        shutil.rmtree(doomed, ignore_errors=True)
+        (images / name).rename(doomed)
+        shutil.rmtree(doomed)
