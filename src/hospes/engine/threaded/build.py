@@ -8,6 +8,7 @@ from hospes.engine.threaded import attend, code
 from hospes.engine.threaded.decoder import Decoder
 from hospes.engine.threaded.dispatch import PARTS
 from hospes.engine.threaded.floats import FLOATS
+from hospes.engine.threaded.fuse import fusion_of
 from hospes.engine.threaded.host import host_text
 from hospes.engine.threaded.ops import operations_of
 from hospes.engine.threaded.state import EngineState
@@ -36,6 +37,8 @@ def engine_text(instructions: InstructionSet) -> str:
     symbols = {operation.name: compile_operation(module, operation) for operation in operations}
     for name, part in PARTS.items():
         module.define(name, part())
-    module.define("decoder", Decoder(instructions.insns, operations, symbols).text())
+    fusion = fusion_of(operations, symbols)
+    module.define("fusion", fusion.compile(module))
+    module.define("decoder", Decoder(instructions.insns, operations, symbols, fusion).text())
     module.define("host", host_text())
     return module.text()

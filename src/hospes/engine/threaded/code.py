@@ -4,6 +4,7 @@ from hospes.base.bits import u64, udiv
 from hospes.engine.threaded.raw import (
     copy,
     decode_word,
+    fuse,
     handler,
     peek16,
     peek64,
@@ -50,6 +51,8 @@ DROPS = CodeSpace.offsets["drops"]
 FAR_OFFSET = 1 << 20
 """An offset from which no jump stays in its page."""
 LAST_PARCEL = 4094
+FUSED_REACH = 6
+"""How many bytes before a parcel an instruction can start that is fused with one holding it."""
 FETCH_AGAIN = 1
 STALE_PARCELS_MAX = 512
 """A page with more stale parcels than this is given up rather than patched."""
@@ -127,6 +130,7 @@ def clear_ops(h: EngineState, ops: int) -> None:
     end = u64(ops + PARCELS * OP_BYTES)
     while place < end:
         poke64(place, decode)
+        poke64(u64(place + 8), 0)
         place = u64(place + OP_BYTES)
     poke64(u64(ops + NEXT_PAGE_SLOT * OP_BYTES), handler("next_page"))
     poke64(u64(ops + AFTER_STRADDLE_SLOT * OP_BYTES), handler("next_page"))
@@ -190,9 +194,8 @@ def renew_page(h: EngineState, page: int, ops: int) -> None:
 
 
 def renew_ops(h: EngineState, code: int, ops: int) -> int:
-    """Reset the ops of changed parcels and of the parcel before each; returns their number."""
+    """Reset the ops that changed parcels are part of; returns how many parcels changed."""
     frame = peek64(u64(code + CODE_FRAME))
-    decode = handler("decode")
     stale = 0
     place = 0
     while place < 4096:
@@ -204,11 +207,25 @@ def renew_ops(h: EngineState, code: int, ops: int) -> int:
                 if peek16(u64(shadow + 2 * parcel)) != now:
                     poke16(u64(shadow + 2 * parcel), now)
                     stale = u64(stale + 1)
-                    poke64(u64(ops + (offset << 3)), decode)
-                    if offset != 0:
-                        poke64(u64(ops + (offset << 3) - OP_BYTES), decode)
+                    forget_around(ops, offset)
         place = u64(place + 8)
     return stale
+
+
+def forget_around(ops: int, offset: int) -> None:
+    """Reset every op that may hold what was decoded from a parcel.
+
+    That is its own op and the one before, of which it may be the second half: these lose their
+    operands too. The ops up to three parcels before may be fused with one of the two; they are
+    decoded anew, but keep their operands, for their own predecessors may be fused with them.
+    """
+    first = u64(offset - min(offset, FUSED_REACH))
+    while first <= offset:
+        place = u64(ops + (first << 3))
+        poke64(place, handler("decode"))
+        if u64(first + 2) >= offset:
+            poke64(u64(place + 8), 0)
+        first = u64(first + 2)
 
 
 @cold
@@ -223,12 +240,24 @@ def decode_op(h: EngineState, op: int) -> None:
     poke16(u64(code + CODE_SHADOW + offset), low)
     if (low & 3) != 3:
         decode_word(h, op, low, offset)
+        fuse_around(op, offset, 2)
     elif offset == LAST_PARCEL:
         poke64(op, handler("straddle"))
     else:
         high = peek16(u64(frame + offset + 2))
         poke16(u64(code + CODE_SHADOW + offset + 2), high)
         decode_word(h, op, low | (high << 16), offset)
+        fuse_around(op, offset, 4)
+
+
+def fuse_around(op: int, offset: int, length: int) -> None:
+    """Join a newly decoded op with the instruction behind it and with those before it."""
+    if u64(offset + length) <= LAST_PARCEL:
+        fuse(op, u64(op + (length << 3)), length == 4)
+    if offset >= 2:
+        fuse(u64(op - OP_BYTES), op, False)
+    if offset >= 4:
+        fuse(u64(op - 2 * OP_BYTES), op, True)
 
 
 @cold

@@ -2,7 +2,7 @@
 
 Entries are grouped in buckets by opcode and funct3 (for 16-bit words by quadrant and funct3), so
 that few have to be tried. An entry holds a mask and the bits under it, up to three exclusions of
-the same form (`where … != …`), the number of its operand layout, and its handlers.
+the same form (`where … != …`), the numbers of its operand layout and for fuse.py, its handlers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from hospes.compiler.emitter import Emitter
-from hospes.engine.threaded.ops import Operation, Slot
+from hospes.engine.threaded.fuse import Fusion
+from hospes.engine.threaded.ops import Operation, Slot, Symbols
+from hospes.engine.threaded.state import OP_FUSE
 from hospes.isa.insn import Insn
 from hospes.isa.pattern import Field
 from hospes.isa.riscv.hart import SINK
@@ -23,8 +25,6 @@ ENTRY_TYPE: Final = "{ i32, i32, [6 x i32], i32, i32, ptr, ptr }"
 
 Layout = tuple[tuple[Slot, Field | int, bool], ...]
 """What each slot is filled with: a field or constant, and whether 0 stands for x0 as a sink."""
-Symbols = dict[str, dict[tuple[int, bool], str]]
-"""Handler symbols of each operation by (length, near)."""
 
 
 def bucket_of(word: int) -> int:
@@ -59,8 +59,13 @@ class Decoder:
     """Generates `decode_word(h, op, word, offset)` for a list of operations."""
 
     def __init__(
-        self, insns: tuple[Insn, ...], operations: list[Operation], symbols: Symbols
+        self,
+        insns: tuple[Insn, ...],
+        operations: list[Operation],
+        symbols: Symbols,
+        fusion: Fusion,
     ) -> None:
+        self._fusion = fusion
         self._operation = {made: op for op in operations for made in op.insns}
         self._symbols = symbols
         self._layouts: dict[Layout, int] = {}
@@ -100,13 +105,14 @@ class Decoder:
             exclusions += [0, 1]
         operation = self._operation[made]
         symbols = self._symbols[operation.name]
+        identity = self._fusion.identity(operation.name, made.length)
         far = symbols[made.length, False]
         near = symbols.get((made.length, True))
         near_ref = f'@"{near}"' if near else "null"
         excluded = ", ".join(f"i32 {number}" for number in exclusions)
         return (
             f"{{ i32 {mask}, i32 {match}, [6 x i32] [{excluded}], "
-            f'i32 {self._layout(made, operation)}, i32 0, ptr @"{far}", ptr {near_ref} }}'
+            f'i32 {self._layout(made, operation)}, i32 {identity}, ptr @"{far}", ptr {near_ref} }}'
         )
 
     def _layout(self, made: Insn, operation: Operation) -> int:
@@ -212,7 +218,7 @@ def _fill(emitter: Emitter, slot: Slot, source: Field | int, sinks: bool) -> Non
 
 
 def _choose_handler(emitter: Emitter) -> None:
-    """The near handler if there is one and the jump stays in the page."""
+    """The near handler if there is one and the jump stays in the page; the member's number."""
     near = emitter.temp(f"load ptr, ptr {emitter.address('%entry', 48)}")
     far = emitter.temp(f"load ptr, ptr {emitter.address('%entry', 40)}")
     distance = emitter.temp(f"load i32, ptr {emitter.address('%slot', 8)}")
@@ -223,4 +229,10 @@ def _choose_handler(emitter: Emitter) -> None:
     both = emitter.temp(f"and i1 {inside}, {present}")
     chosen = emitter.temp(f"select i1 {both}, ptr {near}, ptr {far}")
     emitter.emit(f"store ptr {chosen}, ptr %slot")
+    absent = emitter.temp(f"icmp eq ptr {near}, null")
+    fusible = emitter.temp(f"or i1 {absent}, {both}")
+    known = emitter.temp(f"load i32, ptr {emitter.address('%entry', 36)}")
+    number = emitter.temp(f"select i1 {fusible}, i32 {known}, i32 0")
+    narrow = emitter.temp(f"trunc i32 {number} to i8")
+    emitter.emit(f"store i8 {narrow}, ptr {emitter.address('%slot', OP_FUSE)}")
     emitter.terminate("ret void")

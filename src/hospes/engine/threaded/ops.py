@@ -12,6 +12,9 @@ from hospes.isa.riscv.hart import SINK
 
 REGISTER_BYTES = {"rd": OP_RD, "rs1": OP_RS1, "rs2": OP_RS2, "rs3": OP_RS3}
 
+Symbols = dict[str, dict[tuple[int, bool], str]]
+"""Handler symbols of each operation by (length, near)."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -54,13 +57,14 @@ def operations_of(insns: tuple[Insn, ...]) -> list[Operation]:
 
 
 def _slots(insns: list[Insn]) -> tuple[Slot, ...]:
-    """Registers have a byte each; the first other operand is the immediate, more take bytes."""
+    """Registers have a byte each; the first other operand is the immediate, more take bytes.
+
+    Beside rs3, which lies in the immediate's bytes, there is one byte for the rounding mode.
+    """
     names = [operand.name for operand in insns[0].operands]
     places = {name: (REGISTER_BYTES[name], 1) for name in names if name in REGISTER_BYTES}
-    free = [
-        offset for offset in (OP_RS1, OP_RS2, OP_RS3, OP_RD) if (offset, 1) not in places.values()
-    ]
-    wide = [(OP_IMM, 4)]
+    free = [place for place in (OP_RS1, OP_RS2, OP_RD) if (place, 1) not in places.values()]
+    wide = [(OP_IMM, 1 if "rs3" in places else 4)]
     for name in sorted(set(names) - set(places), key=lambda name: -_interval(name, insns).hi):
         places[name] = wide.pop() if wide else (free.pop(0), 1)
     return tuple(Slot(name, *places[name], _interval(name, insns)) for name in names)

@@ -69,3 +69,11 @@ def handler(name: str) -> int:
 def decode_word(h: Hart, op: int, word: int, offset: int) -> None:
     """Decode an instruction into an op; offset is its place in the page, or FAR_OFFSET."""
     raise LookupError("the native decoder exists in generated code only")
+
+
+def fuse(op: int, following: int, wide: bool) -> None:
+    """Give a decoded op the handler for it and the op that follows it, if there is one.
+
+    wide says that the first instruction has 4 bytes; if it has not, nothing happens.
+    """
+    raise LookupError("fused handlers exist in generated code only")

@@ -36,7 +36,9 @@ OP_IMM: Final = 8
 OP_RD: Final = 12
 OP_RS1: Final = 13
 OP_RS2: Final = 14
-OP_RS3: Final = 15
+OP_RS3: Final = 9
+OP_FUSE: Final = 15
+"""The number by which fuse.py knows the op's instruction; rs3 shares the immediate's bytes."""
 
 # A code page: the frame's host address and number, the parcels the ops were decoded from, the ops,
 # and behind them the op that goes on to the next page and room for a straddling instruction.

@@ -72,6 +72,12 @@ def _decode_word(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) 
     lowering.emitter.emit(f"call void @decode_word(ptr %h, {values})")
 
 
+def _fuse(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> None:
+    values = [f"i64 {lowering.word(argument).ref}" for argument in arguments[:2]]
+    wide = lowering.emitter.as_test(lowering.expression(arguments[2]))
+    lowering.emitter.emit(f"call void @fuse({', '.join(values)}, i1 {wide.ref})")
+
+
 def _redirect(function: Callable[..., Any]) -> Lowered:
     """A vocabulary word that is a native function of the engine."""
 
@@ -183,6 +189,7 @@ WORDS: dict[Any, Lowered] = {
     raw.copy: _memory("llvm.memcpy.p0.p0.i64", "ptr, ptr"),
     raw.handler: _handler,
     raw.decode_word: _decode_word,
+    raw.fuse: _fuse,
     subset.flush_tlb: _redirect(tlb.flush_all),
     subset.flush_tlb_page: _redirect(tlb.flush_one_page),
     subset.flush_tlb_asid: _redirect(tlb.flush_address_space),
