@@ -20,7 +20,7 @@ from hospes.base.errors import HospesError
 PARTS: Final = ("boot", "work", "events")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
-REPETITIONS: Final = 5
+REPETITIONS: Final = 15
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
 
 
