@@ -10,7 +10,7 @@ from hospes.engine.threaded.dispatch import PARTS
 from hospes.engine.threaded.floats import FLOATS
 from hospes.engine.threaded.fuse import fusion_of
 from hospes.engine.threaded.host import host_text
-from hospes.engine.threaded.ops import operations_of
+from hospes.engine.threaded.ops import csr_operations, operations_of
 from hospes.engine.threaded.state import EngineState
 from hospes.engine.threaded.variants import compile_operation
 from hospes.engine.threaded.words import WORDS
@@ -33,12 +33,13 @@ def engine_text(instructions: InstructionSet) -> str:
     module = Module(EngineState, {**BITS, **WORDS, **FLOATS})
     for function in RUN_TIME:
         module.require(function)
-    operations = operations_of(instructions.insns)
+    special = csr_operations(instructions.insns)
+    operations = [*special, *operations_of(instructions.insns)]
     symbols = {operation.name: compile_operation(module, operation) for operation in operations}
     for name, part in PARTS.items():
         module.define(name, part())
     fusion = fusion_of(operations, symbols)
     module.define("fusion", fusion.compile(module))
-    module.define("decoder", Decoder(instructions.insns, operations, symbols, fusion).text())
+    module.define("decoder", Decoder(operations, symbols, fusion).text())
     module.define("host", host_text())
     return module.text()

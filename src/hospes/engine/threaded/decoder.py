@@ -56,11 +56,10 @@ def _bits(places: tuple[int, ...]) -> int:
 
 
 class Decoder:
-    """Generates `decode_word(h, op, word, offset)` for a list of operations."""
+    """Generates `decode_word(h, op, word, offset)`; the first operation that fits counts."""
 
     def __init__(
         self,
-        insns: tuple[Insn, ...],
         operations: list[Operation],
         symbols: Symbols,
         fusion: Fusion,
@@ -70,7 +69,8 @@ class Decoder:
         self._symbols = symbols
         self._layouts: dict[Layout, int] = {}
         self._buckets: list[list[Insn]] = [[] for _ in range(WIDE_BUCKETS + NARROW_BUCKETS)]
-        for made in insns:
+        insns = [made for operation in operations for made in operation.insns]
+        for made in sorted(insns, key=lambda made: -len(made.overrides)):
             for bucket in buckets_of(made):
                 self._buckets[bucket].append(made)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hospes.compiler.width import Interval
 from hospes.engine.threaded.state import OP_IMM, OP_RD, OP_RS1, OP_RS2, OP_RS3
 from hospes.isa.insn import Insn, Semantics
 from hospes.isa.pattern import Field
+from hospes.isa.riscv.csr import CSR_NUMBERS
 from hospes.isa.riscv.hart import SINK
+
+FREQUENT_CSRS = (
+    "sscratch", "sstatus", "sepc", "scause", "stval", "satp", "sie", "sip", "stimecmp",
+    "time", "cycle", "instret", "fflags", "frm", "fcsr",
+)  # fmt: skip
+"""What a supervisor and its programs access all the time."""
 
 REGISTER_BYTES = {"rd": OP_RD, "rs1": OP_RS1, "rs2": OP_RS2, "rs3": OP_RS3}
 
@@ -34,15 +41,41 @@ class Operation:
     insns: tuple[Insn, ...]
     slots: tuple[Slot, ...]
     serial: bool
+    csr: str = ""
 
     @property
     def name(self) -> str:
-        return self.function.__name__
+        """The function's name, and the CSR it is made for if there is one."""
+        return f"{self.function.__name__}.{self.csr}" if self.csr else self.function.__name__
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """The instruction lengths in use, in bytes."""
         return tuple(sorted({made.length for made in self.insns}))
+
+
+def csr_operations(insns: tuple[Insn, ...]) -> list[Operation]:
+    """Operations of their own for accesses to frequent CSRs: number and checks become constants."""
+    made = []
+    for general in insns:
+        if any(operand.name == "csr" for operand in general.operands):
+            made += [_for_csr(general, name) for name in FREQUENT_CSRS]
+    return made
+
+
+def _for_csr(general: Insn, name: str) -> Operation:
+    number, field = CSR_NUMBERS[name], general.field("csr")
+    operands = tuple(
+        operand._replace(source=number) if operand.name == "csr" else operand
+        for operand in general.operands
+    )
+    special = replace(
+        general,
+        mask=general.mask | field.mask,
+        match=general.match | field.insert_raw(number),
+        operands=operands,
+    )
+    return Operation(general.function, (special,), _slots([special]), general.serial, name)
 
 
 def operations_of(insns: tuple[Insn, ...]) -> list[Operation]:
