@@ -6,6 +6,7 @@ from hospes.engine.threaded.raw import (
     decode_word,
     fuse,
     handler,
+    lines_differ,
     peek16,
     peek64,
     poke16,
@@ -51,6 +52,7 @@ DROPS = CodeSpace.offsets["drops"]
 FAR_OFFSET = 1 << 20
 """An offset from which no jump stays in its page."""
 LAST_PARCEL = 4094
+LINE_BYTES = 64
 FUSED_REACH = 6
 """How many bytes before a parcel an instruction can start that is fused with one holding it."""
 FETCH_AGAIN = 1
@@ -196,19 +198,27 @@ def renew_page(h: EngineState, page: int, ops: int) -> None:
 def renew_ops(h: EngineState, code: int, ops: int) -> int:
     """Reset the ops that changed parcels are part of; returns how many parcels changed."""
     frame = peek64(u64(code + CODE_FRAME))
+    shadow = u64(code + CODE_SHADOW)
     stale = 0
-    place = 0
-    while place < 4096:
-        shadow = u64(code + CODE_SHADOW + place)
-        if peek64(shadow) != peek64(u64(frame + place)):
-            for parcel in range(4):
-                offset = u64(place + 2 * parcel)
-                now = peek16(u64(frame + offset))
-                if peek16(u64(shadow + 2 * parcel)) != now:
-                    poke16(u64(shadow + 2 * parcel), now)
-                    stale = u64(stale + 1)
-                    forget_around(ops, offset)
-        place = u64(place + 8)
+    line = 0
+    while line < 4096:
+        if lines_differ(u64(frame + line), u64(shadow + line)):
+            stale = u64(stale + renew_line(frame, shadow, ops, line))
+        line = u64(line + LINE_BYTES)
+    return stale
+
+
+def renew_line(frame: int, shadow: int, ops: int, line: int) -> int:
+    """renew_ops for the parcels of one line."""
+    stale = 0
+    offset = line
+    while offset < u64(line + LINE_BYTES):
+        now = peek16(u64(frame + offset))
+        if peek16(u64(shadow + offset)) != now:
+            poke16(u64(shadow + offset), now)
+            stale = u64(stale + 1)
+            forget_around(ops, offset)
+        offset = u64(offset + 2)
     return stale
 
 

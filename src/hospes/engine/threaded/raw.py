@@ -61,6 +61,11 @@ def copy(target: int, source: int, size_bytes: int) -> None:
     ctypes.memmove(target, source, size_bytes)
 
 
+def lines_differ(a: int, b: int) -> bool:
+    """Whether two runs of 64 bytes of host memory differ."""
+    return ctypes.string_at(a, 64) != ctypes.string_at(b, 64)
+
+
 def handler(name: str) -> int:
     """The address of a native handler; only generated code has one."""
     raise LookupError(f"handler {name} exists in generated code only")

@@ -61,6 +61,8 @@ ACCESS_TRAP: Final = 1
 ACCESS_EXIT: Final = 2
 
 ASID_SLOTS: Final = 64
+ASID_ERA: Final = 1 << 16
+"""asid_key holds an ASID and, above its 16 bits, the era it is known in; 0 is before all eras."""
 
 
 class CodeSpace(Struct):
@@ -95,6 +97,7 @@ class EngineState(Hart):
     large_first = Word()
     large_last = Word()
     asid = Word()
+    asid_era = Word()
     asid_key = Words(ASID_SLOTS)
     asid_generation = Words(ASID_SLOTS)
     seen_epoch = Word()

@@ -7,6 +7,7 @@ a new generation; tables are cleared only when the generations run out.
 from hospes.base.bits import U64_MAX, u64
 from hospes.engine.threaded.raw import fill_zero, peek64, poke64
 from hospes.engine.threaded.state import (
+    ASID_ERA,
     ASID_SLOTS,
     CONTEXTS,
     DATA_ADDEND,
@@ -57,8 +58,12 @@ def clear_tables(h: EngineState) -> None:
 
 def forget_address_spaces(h: EngineState) -> None:
     """No address space but the present one has a generation any more."""
-    for slot in range(ASID_SLOTS):
-        h.asid_key[slot] = 0
+    h.asid_era = u64(h.asid_era + ASID_ERA)
+
+
+def key_of(h: EngineState, asid: int) -> int:
+    """What asid_key holds for an address space whose generation is good."""
+    return h.asid_era | asid
 
 
 def new_generation(h: EngineState) -> None:
@@ -68,7 +73,7 @@ def new_generation(h: EngineState) -> None:
     h.generation = h.next_generation
     h.next_generation = u64(h.next_generation + GENERATION_STEP)
     slot = h.asid & (ASID_SLOTS - 1)
-    h.asid_key[slot] = u64(h.asid + 1)
+    h.asid_key[slot] = key_of(h, h.asid)
     h.asid_generation[slot] = h.generation
 
 
@@ -87,7 +92,7 @@ def flush_address_space(h: EngineState, asid: int) -> None:
     if asid == h.asid:
         h.tlb_flushes = u64(h.tlb_flushes + 1)
         new_generation(h)
-    elif h.asid_key[slot] == u64(asid + 1):
+    elif h.asid_key[slot] == key_of(h, asid):
         h.asid_key[slot] = 0
 
 
@@ -95,7 +100,7 @@ def select_address_space(h: EngineState, asid: int) -> None:
     """Translations from here on belong to this address space; its old ones are good again."""
     slot = asid & (ASID_SLOTS - 1)
     h.asid = asid
-    if h.asid_key[slot] == u64(asid + 1):
+    if h.asid_key[slot] == key_of(h, asid):
         h.generation = h.asid_generation[slot]
     else:
         new_generation(h)

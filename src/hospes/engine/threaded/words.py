@@ -60,6 +60,17 @@ def _memory(name: str, kinds: str) -> Lowered:
     return lower
 
 
+def _lines_differ(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
+    emitter = lowering.emitter
+    lines = []
+    for argument in arguments:
+        pointer = emitter.temp(f"inttoptr i64 {lowering.word(argument).ref} to ptr")
+        lines.append(emitter.temp(f"load <8 x i64>, ptr {pointer}, align 1"))
+    differ = emitter.temp(f"icmp ne <8 x i64> {lines[0]}, {lines[1]}")
+    bits = emitter.temp(f"bitcast <8 x i1> {differ} to i8")
+    return emitter.test(f"icmp ne i8 {bits}, 0")
+
+
 def _handler(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
     name = arguments[0]
     if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
@@ -187,6 +198,7 @@ WORDS: dict[Any, Lowered] = {
     raw.poke64: _poke(64),
     raw.fill_zero: _memory("llvm.memset.p0.i64", "ptr, i8"),
     raw.copy: _memory("llvm.memcpy.p0.p0.i64", "ptr, ptr"),
+    raw.lines_differ: _lines_differ,
     raw.handler: _handler,
     raw.decode_word: _decode_word,
     raw.fuse: _fuse,
