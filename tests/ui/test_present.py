@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hospes.engine.threaded.listing import Listing
 from hospes.manager.host import Capability
 from hospes.manager.verbs.doctor import Examination
 from hospes.manager.verbs.show import Encoding, Meaning, Shown
@@ -46,10 +47,13 @@ def test_an_instruction_is_its_encodings_and_its_source() -> None:
         "nop",
         (Encoding("nop", "0000", ""), Encoding("c.nop {imm}", "01", "imm != 0")),
         (Meaning("x.py:3", "def nop():\n    pass"),),
+        (Listing("nop.4", "ret void", "ret"),),
     )
     assert present(shown).split("\n\n") == [
         "nop          0000\nc.nop {imm}  01    imm != 0",
         "x.py:3\ndef nop():\n    pass",
+        "nop.4, LLVM IR\nret void",
+        "nop.4, assembly\nret",
     ]
 
 

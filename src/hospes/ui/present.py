@@ -41,6 +41,11 @@ def _(result: Examination) -> str:
 def _(result: Shown) -> str:
     parts = [aligned([[e.syntax, e.pattern, e.where] for e in result.encodings])]
     parts += [f"{meaning.place}\n{meaning.source}" for meaning in result.meanings]
+    parts += [
+        f"{handler.symbol}, {title}\n{text}"
+        for handler in result.handlers
+        for title, text in (("LLVM IR", handler.ir), ("assembly", handler.assembly))
+    ]
     return "\n\n".join(parts)
 
 

@@ -16,6 +16,12 @@ def test_an_instruction_has_its_encoding_and_source() -> None:
     assert "sdiv(a, b)" in meaning.source
 
 
+def test_a_compiled_instruction_shows_its_handlers() -> None:
+    (handler,) = show(Manager(), "add").handlers
+    assert "add i64" in handler.ir
+    assert "addq" in handler.assembly or "add" in handler.assembly
+
+
 def test_a_compressed_instruction_shows_what_it_expands_to() -> None:
     shown = show(Manager(), "C.LWSP")
     assert shown.encodings[0].where == "rd != 0"

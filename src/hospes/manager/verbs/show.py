@@ -13,6 +13,7 @@ from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
 
 if TYPE_CHECKING:
+    from hospes.engine.threaded.listing import Listing
     from hospes.isa.insn import Insn
 
 PACKAGE: Final = Path(hospes.__path__[0])
@@ -42,17 +43,22 @@ class Shown:
     name: str
     encodings: tuple[Encoding, ...]
     meanings: tuple[Meaning, ...]
+    handlers: "tuple[Listing, ...]"
 
 
 @verb("GET /instructions/{name}")
 def show(m: Manager, name: Annotated[str, "a mnemonic, such as div or c.lw"]) -> Shown:
-    """Print an instruction: encoding and source."""
+    """Print an instruction: encoding, source, LLVM IR, assembly."""
+    from hospes.engine.threaded.listing import listings
+    from hospes.isa.riscv.profile import RV64
+
     insns = _find(name)
     functions = dict.fromkeys(one.function for one in insns)
     return Shown(
         name,
         tuple(_encoding(one) for one in insns),
         tuple(_meaning(function) for function in functions),
+        tuple(listings(insns, RV64.insns)),
     )
 
 
