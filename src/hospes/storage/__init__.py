@@ -1,0 +1,1 @@
+"""Disk images as files of the host: raw and qcow2, read, written, checked and converted."""
