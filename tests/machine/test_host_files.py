@@ -1,6 +1,7 @@
 """A console joined to pipes, a pseudo-terminal and files."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -177,6 +178,24 @@ def test_a_terminal_is_not_made_non_blocking(loop: Loop) -> None:
     files.close()
     os.close(manager)
     os.close(terminal)
+
+
+def test_one_socket_for_both_directions(loop: Loop) -> None:
+    guest = Guest()
+    near, far = socket.socketpair()
+    ended: list[int] = []
+    files = HostFiles(
+        guest.console, loop, near.fileno(), near.fileno(), on_end=lambda: ended.append(1)
+    )
+    far.sendall(b"typed")
+    assert guest.receive(5) == b"typed"
+    guest.send(b"shown")
+    assert far.recv(100) == b"shown"
+    far.close()
+    assert eventually(lambda: bool(ended))
+    guest.send(b"into the void")
+    files.close()
+    near.close()
 
 
 def test_output_to_an_ordinary_file(loop: Loop, tmp_path: Path) -> None:
