@@ -29,11 +29,12 @@ class Guest:
     def feed(self, data: bytes) -> int:
         taken = data[:1000]
         self.received += taken
-        if self.received.endswith(b"\n"):
-            line = bytes(self.received).strip()
+        line, newline, command = bytes(self.received).partition(b"\n")
+        length = int(line.split()[2]) if line.startswith(b"run ") and newline else 0
+        if newline and len(command) == length:
             self.received.clear()
             self.lines.append(line)
-            thread = threading.Thread(target=self._answer, args=(line,))
+            thread = threading.Thread(target=self._answer, args=(line, command[:-1]))
             self.threads.append(thread)
             thread.start()
         return len(taken)
@@ -41,13 +42,13 @@ class Guest:
     def room_again(self) -> None:
         self.room.set()
 
-    def _answer(self, line: bytes) -> None:
+    def _answer(self, line: bytes, command: bytes) -> None:
         verb, _, rest = line.partition(b" ")
         if verb == b"run":
-            self.mark, _, command = rest.partition(b" ")
+            self.mark = rest.partition(b" ")[0]
             self.send(self.mark + b" b\n")
             if self.answer:
-                self.answer(self, "run", base64.b64decode(command))
+                self.answer(self, "run", command)
         elif self.answer:
             self.answer(self, verb.decode(), rest)
 

@@ -56,6 +56,8 @@ Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::Languages "none";
+Acquire::GzipIndexes "true";
+Dir::Cache::srcpkgcache "";
 """
 
 
