@@ -31,17 +31,20 @@ class ClockTimebase:
 
 
 class InstructionTimebase:
-    """Ticks follow the retired instructions, so that a run can be repeated exactly."""
+    """Ticks follow the retired instructions, so that a run can be repeated exactly.
+
+    `skipped` counts the ticks that passed while no instruction ran.
+    """
 
     def __init__(self) -> None:
-        self._skipped = 0
+        self.skipped = 0
 
     def ticks(self, hart: Hart) -> int:
         """One tick for INSTRUCTIONS_PER_TICK instructions, and those skipped."""
-        return hart.instret // INSTRUCTIONS_PER_TICK + self._skipped
+        return hart.instret // INSTRUCTIONS_PER_TICK + self.skipped
 
     def skip(self, ticks: int) -> None:
         """Let time pass while no instruction runs, as a hart waiting in wfi needs."""
         if ticks < 0:
             raise ValueError(f"time cannot be skipped by {ticks} ticks")
-        self._skipped += ticks
+        self.skipped += ticks

@@ -27,6 +27,12 @@ from hospes.memory.space import Memory
 CODE_PAGES: Final = 2560
 """Pages of decoded code kept at a time, 36 KiB each, touched as they are used."""
 
+REASONS: Final = tuple(Exit)
+EXIT_REASON: Final = EngineState.offsets["exit_reason"] // WORD_BYTES
+RUN_END: Final = EngineState.offsets["run_end"] // WORD_BYTES
+INSTRET: Final = EngineState.offsets["instret"] // WORD_BYTES
+"""Indices of words that every run touches: a field's descriptor costs more than the exit."""
+
 COUNTERS: Final = (
     "tlb_misses", "fetch_misses", "tlb_flushes", "decoded", "interrupts", "traps",
 )  # fmt: skip
@@ -57,6 +63,9 @@ class ThreadedEngine:
     ) -> None:
         self.memory = memory
         self.timebase: Timebase = timebase or InstructionTimebase()
+        self._counted = (
+            self.timebase if isinstance(self.timebase, InstructionTimebase) else None
+        )
         self._enter = load_engine(progress)
         self._code = Block(code_pages * CODE_PAGE_BYTES)
         pages = memory.size_bytes >> PAGE_SHIFT
@@ -70,11 +79,13 @@ class ThreadedEngine:
         held = self._states.get(id(hart))
         if held is None or held[0] is not hart:
             held = self._attach(hart)
-        state, block = held[1], held[2]
-        hart.exit_reason = 0
-        state.run_end = hart.instret + budget
-        self._enter(block.address)
-        reason = Exit(hart.exit_reason)
+        words = held[1].words
+        words[EXIT_REASON] = 0
+        words[RUN_END] = words[INSTRET] + budget
+        if self._counted is not None:
+            held[1].clock_base_ns = self._counted.skipped
+        self._enter(held[2].address)
+        reason = REASONS[words[EXIT_REASON]]
         if reason is Exit.KICK:
             hart.kick = 0
         return reason
