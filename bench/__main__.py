@@ -63,7 +63,7 @@ def run(wanted: argparse.Namespace) -> int:
             measures.append(measure_events(image, scale))
         samples = in_turn(programs, measures, rounds, tell)
     tables: Tables = {
-        "Debian": results(LINUX_ROWS, samples),
+        "Start and work": results(LINUX_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

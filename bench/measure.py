@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.event_program import END, TRAPPED, read_results
+from bench.event_program import BEGIN, END, TRAPPED, read_results
 from bench.guest import FIRST_PROCESS, PROMPT, LinuxGuest
 from bench.process import MachineProcess
 from bench.programs import Program
 from bench.workloads import DONE, FAILED, SCRIPT, WORKLOADS
 from hospes.base.errors import HospesError
 
+START: Final = "start"
 BOOT: Final = "boot"
 VERBOSE_BOOT: Final = "boot_verbose"
 SHELL: Final = "boot_shell"
@@ -74,10 +75,12 @@ def _run(process: MachineProcess, command: str) -> float:
 
 
 def measure_events(image: Path, scale: float) -> Measure:
-    """The event program, timed by itself."""
+    """The event program, timed by itself, and how long its first instruction took to come."""
 
     def measure(program: Program, samples: Samples) -> None:
         with MachineProcess(program.bare(image)) as process:
+            at = process.wait_for(BEGIN.strip())
+            samples.add(START, at - process.started, process.cpu_seconds())
             process.wait_for_end()
             output = bytes(process.output).replace(b"\r", b"")
         if END not in output or TRAPPED in output:

@@ -16,7 +16,7 @@ from hospes.base.log import hospes_version
 QEMU: Final = "qemu-system-riscv64"
 QEMU_NAME: Final = "QEMU"
 HOSPES_NAME: Final = "Hospes"
-BARE_MEMORY: Final = "128M"
+BARE_MEMORY: Final = "1024M"
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ WORKLOADS: Final = (
         "w_shell", "shell loop, 60k rounds",
         "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done",
     ),
+    Workload("w_console", "console output, 200 kB", "tr '\\0' x < /dev/zero | head -c 200000"),
     Workload("w_float", "float loop (Mandelbrot set)", f"/{FLOAT_PROGRAM}"),
 )  # fmt: skip
 
