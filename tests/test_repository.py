@@ -33,13 +33,29 @@ def definitions(tree: ast.AST, public: bool = True) -> Iterator[tuple[Definition
             yield from definitions(node, public)
 
 
+def protocol_methods() -> frozenset[str]:
+    """The names that Protocols declare; who satisfies one need not say again what it does."""
+    return frozenset(
+        method.name
+        for path in MODULES
+        for kind in ast.walk(ast.parse(path.read_text()))
+        if isinstance(kind, ast.ClassDef) and "Protocol" in map(ast.unparse, kind.bases)
+        for method in kind.body
+        if isinstance(method, ast.FunctionDef)
+    )
+
+
+PROTOCOL_METHODS = protocol_methods()
+
+
 def needs_docstring(tree: ast.Module, node: Definition) -> bool:
     """Classes do, and functions too long to be read at a glance; a base class speaks for both."""
     if isinstance(node, ast.ClassDef):
         return True
     lines = (node.end_lineno or node.lineno) - node.lineno + 1
     classes = [c for c in ast.walk(tree) if isinstance(c, ast.ClassDef) and node in c.body]
-    return lines > GLANCE_LINES and not any(c.bases for c in classes)
+    said = bool(classes) and (any(c.bases for c in classes) or node.name in PROTOCOL_METHODS)
+    return lines > GLANCE_LINES and not said
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
