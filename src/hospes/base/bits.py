@@ -1,4 +1,4 @@
-"""Fixed-width arithmetic on Python integers: the vocabulary instruction semantics are written in."""
+"""Fixed-width arithmetic on Python integers: the words that semantics are written in."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Operations of the semantics subset that reach memory, time or control flow, as Python sees them."""
+"""What semantics can do besides arithmetic: memory, time and control flow, as Python sees it."""
 
 from __future__ import annotations
 
