@@ -118,7 +118,7 @@ def test_only_the_standard_descriptors_are_inherited(agent: Agent) -> None:
 @pytest.mark.parametrize(("megabytes", "data", "digest"), [(10, 1, 2), (2, 2, 1)])
 def test_megabytes_of_random_bytes(agent: Agent, megabytes: int, data: int, digest: int) -> None:
     """On either stream, while the other one tells their checksum."""
-    command = f"{{ head -c {megabytes}M /dev/urandom | tee /dev/fd/3 | sha256sum >&4; }}"
+    command = f"{{ head -c {megabytes << 20} /dev/urandom | tee /dev/fd/3 | sha256sum >&4; }}"
     result = agent.run(f"{command} 3>&{data} 4>&{digest}")
     assert (result[0], len(result[data])) == (0, megabytes << 20)
     assert result[digest].split()[0].decode() == hashlib.sha256(result[data]).hexdigest()
