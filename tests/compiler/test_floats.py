@@ -15,8 +15,8 @@ from hospes.compiler.emitter import Value
 from hospes.compiler.floats import F32, F64
 from hospes.compiler.lower import Lowering
 from hospes.compiler.module import Module
-from hospes.compiler.targets import Lowered
 from hospes.compiler.native import NativeCode, compile_text
+from hospes.compiler.targets import Lowered
 
 pytestmark = needs_x86
 ONE, THREE, HALF = 0x3FF0_0000_0000_0000, 0x4008_0000_0000_0000, 0x3FE0_0000_0000_0000

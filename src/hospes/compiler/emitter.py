@@ -10,11 +10,15 @@ from hospes.compiler.width import BIT, U64, Interval
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """An i64 in generated code (an i1 if `bit`), with the interval it lies in."""
+    """An i64 in generated code (an i1 if `bit`), with the interval it lies in.
+
+    truth_only: an i1 that tells whether a number is zero, but not which number it is.
+    """
 
     ref: str
     interval: Interval = U64
     bit: bool = False
+    truth_only: bool = False
 
     @property
     def constant(self) -> int | None:
@@ -25,7 +29,7 @@ class Value:
 
 def constant(number: int) -> Value:
     """A Value known while compiling."""
-    bits = number if number >= S64_MIN else number & U64_MAX
+    bits = number if S64_MIN <= number <= U64_MAX else number & U64_MAX
     return Value(str(bits), Interval(number, number))
 
 
@@ -99,6 +103,9 @@ class Emitter:
         """The value as an i1: whether it is not zero."""
         if value.bit:
             return value
+        if value.constant is not None:
+            known = int(value.constant != 0)
+            return Value("true" if known else "false", Interval(known, known), bit=True)
         return self.test(f"icmp ne i64 {value.ref}, 0")
 
     def address(self, base: str, offset: str | int) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from hospes.compiler.emitter import Emitter, Value, constant
 from hospes.compiler.subset import Source
-from hospes.compiler.width import Interval, bitwise
+from hospes.compiler.width import BIT, Interval, bitwise
 
 COMPARISONS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt",
                ast.GtE: "ge"}  # fmt: skip
@@ -40,7 +41,10 @@ class Expressions(ABC):
 
     def word(self, node: ast.expr) -> Value:
         """An expression as an i64."""
-        return self.emitter.as_word(self.expression(node))
+        value = self.expression(node)
+        if value.truth_only:
+            self.fail(node, "`and`/`or` of numbers is a test, not a value; compare each first")
+        return self.emitter.as_word(value)
 
     def exact(self, node: ast.expr, use: str) -> Value:
         """An expression whose 64 bits are its exact value, as a use demands."""
@@ -104,36 +108,39 @@ class Expressions(ABC):
         return value
 
     def _binary(self, node: ast.BinOp) -> Value:
-        operations: dict[type, Callable[[ast.BinOp, Value, Value], Value]] = {
+        return self.operate(node, node.op, self.word(node.left), self.word(node.right))
+
+    def operate(self, node: ast.AST, operator: ast.operator, a: Value, b: Value) -> Value:
+        """Apply a binary operator; errors point at the node."""
+        operations: dict[type, Callable[[ast.AST, Value, Value], Value]] = {
             ast.Add: self._sum, ast.Sub: self._difference, ast.Mult: self._product,
             ast.LShift: self._left, ast.RShift: self._right,
         }  # fmt: skip
-        a, b = self.word(node.left), self.word(node.right)
-        operation = operations.get(type(node.op))
+        operation = operations.get(type(operator))
         if operation is not None:
             result = operation(node, a, b)
         else:
-            result = self._bitwise(node, a, b)
+            result = self._bitwise(node, operator, a, b)
         return constant(result.interval.lo) if result.constant is not None else result
 
-    def _sum(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _sum(self, node: ast.AST, a: Value, b: Value) -> Value:
         interval = Interval(a.interval.lo + b.interval.lo, a.interval.hi + b.interval.hi)
         return self.emitter.value(f"add i64 {a.ref}, {b.ref}", interval)
 
-    def _difference(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _difference(self, node: ast.AST, a: Value, b: Value) -> Value:
         interval = Interval(a.interval.lo - b.interval.hi, a.interval.hi - b.interval.lo)
         return self.emitter.value(f"sub i64 {a.ref}, {b.ref}", interval)
 
-    def _product(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _product(self, node: ast.AST, a: Value, b: Value) -> Value:
         interval = a.interval.corners(b.interval, "*")
         return self.emitter.value(f"mul i64 {a.ref}, {b.ref}", interval)
 
-    def _left(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _left(self, node: ast.AST, a: Value, b: Value) -> Value:
         self._check_shift(node, b)
         interval = a.interval.corners(b.interval, "<<")
         return self.emitter.value(f"shl i64 {a.ref}, {b.ref}", interval)
 
-    def _right(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _right(self, node: ast.AST, a: Value, b: Value) -> Value:
         self._check_shift(node, b)
         if not a.interval.exact:
             self.fail(node, f"a value that may leave 64 bits is shifted right; {WRAP}")
@@ -141,15 +148,15 @@ class Expressions(ABC):
         interval = a.interval.corners(b.interval, ">>")
         return self.emitter.value(f"{operation} i64 {a.ref}, {b.ref}", interval)
 
-    def _check_shift(self, node: ast.BinOp, amount: Value) -> None:
+    def _check_shift(self, node: ast.AST, amount: Value) -> None:
         if not amount.interval.within(Interval(0, 63)):
             self.fail(node, "a shift amount must lie in 0..63; mask it with & 63")
 
-    def _bitwise(self, node: ast.BinOp, a: Value, b: Value) -> Value:
+    def _bitwise(self, node: ast.AST, operator: ast.operator, a: Value, b: Value) -> Value:
         operators = {ast.BitAnd: ("&", "and"), ast.BitOr: ("|", "or"), ast.BitXor: ("^", "xor")}
-        if type(node.op) not in operators:
+        if type(operator) not in operators:
             self.fail(node, "use sdiv, udiv, srem or urem; / // % ** are not part of the subset")
-        sign, name = operators[type(node.op)]
+        sign, name = operators[type(operator)]
         return self.emitter.value(
             f"{name} i64 {a.ref}, {b.ref}", bitwise(sign, a.interval, b.interval)
         )
@@ -158,15 +165,15 @@ class Expressions(ABC):
         if isinstance(node.op, ast.Not):
             test = self.emitter.as_test(self.expression(node.operand))
             return self.emitter.test(f"xor i1 {test.ref}, true")
+        if isinstance(node.op, ast.UAdd):
+            self.fail(node, "unary + is not part of the subset")
         value = self.word(node.operand)
         low, high = value.interval.lo, value.interval.hi
         if value.constant is not None:
             return constant(-low if isinstance(node.op, ast.USub) else ~low)
         if isinstance(node.op, ast.USub):
             return self.emitter.value(f"sub i64 0, {value.ref}", Interval(-high, -low))
-        if isinstance(node.op, ast.Invert):
-            return self.emitter.value(f"xor i64 {value.ref}, -1", Interval(~high, ~low))
-        self.fail(node, "unary + is not part of the subset")
+        return self.emitter.value(f"xor i64 {value.ref}, -1", Interval(~high, ~low))
 
     def _compare(self, node: ast.Compare) -> Value:
         if len(node.ops) != 1 or type(node.ops[0]) not in COMPARISONS:
@@ -184,19 +191,25 @@ class Expressions(ABC):
         return self.emitter.test(f"icmp {sign}{name} i64 {a.ref}, {b.ref}")
 
     def _truth(self, node: ast.BoolOp) -> Value:
-        """`and`/`or` as a value: the later operands are evaluated only when they decide."""
+        """`and`/`or`: the later operands are evaluated only when they decide.
+
+        Python's result is the operand that decided, which a truth value is only for 0 and 1.
+        """
         emitter = self.emitter
         result, done = emitter.slot(emitter.name("truth")), emitter.name("done")
         stops = isinstance(node.op, ast.Or)
+        truth_only = False
         for operand in node.values:
-            test = emitter.as_test(self.expression(operand))
+            decided = self.expression(operand)
+            truth_only |= decided.truth_only or not decided.interval.within(BIT)
+            test = emitter.as_test(decided)
             emitter.emit(f"store i64 {emitter.as_word(test).ref}, ptr {result}")
             more = emitter.name("more")
             emitter.branch(test, *((done, more) if stops else (more, done)))
             emitter.place(more)
         emitter.place(done)
         value = emitter.value(f"load i64, ptr {result}", Interval(0, 1))
-        return emitter.test(f"icmp ne i64 {value.ref}, 0")
+        return replace(emitter.test(f"icmp ne i64 {value.ref}, 0"), truth_only=truth_only)
 
     def _choice(self, node: ast.IfExp) -> Value:
         emitter = self.emitter

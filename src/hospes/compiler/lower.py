@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -59,11 +61,14 @@ class Lowering(Statements):
         self.scope = ""
         self.arguments = arguments
         self.assigned = assigned_names(source.tree)
+        self.defined: set[str] = set()
+        self.counters: set[str] = set()
         self.state = source.state
+        self.expanding: tuple[Source, ...] = (source,)
 
     def run(self) -> None:
         """Lower the whole body; every path ends in the target's finish, trap or jump."""
-        for name in self.arguments.keys() & self.assigned:
+        for name in sorted(self.arguments.keys() & self.assigned):
             self.assign_variable(self.source.tree, name, self.arguments[name])
         self.statements(self.source.tree.body)
         if not self.emitter.terminated:
@@ -85,13 +90,25 @@ class Lowering(Statements):
             self.fail(node, f"{node.func.id} is not a function known in this module")
         lowered = self.target.vocabulary(function) or self.module.vocabulary.get(function)
         if lowered is not None:
-            passes_state = bool(node.args) and getattr(node.args[0], "id", "") == STATE
-            return lowered(self, node, node.args[1:] if passes_state else node.args)
+            self._check_count(node, *parameter_counts(function))
+            return lowered(self, node, node.args[self._passes_state(node) :])
         if not hasattr(function, "__code__"):
             self.fail(node, f"{node.func.id} is not a word of the subset's vocabulary")
+        source = source_of(function)
+        self._check_count(node, len(source.parameters), len(source.parameters))
+        if source.state and not self._passes_state(node):
+            self.fail(node, f"{node.func.id} is given the state first: {STATE}")
         if getattr(function, "__hospes_inline__", False):
             return self.expand(node, function)
         return self._call_native(node, function)
+
+    def _passes_state(self, node: ast.Call) -> bool:
+        return bool(node.args) and getattr(node.args[0], "id", "") == STATE
+
+    def _check_count(self, node: ast.Call, least: int, most: int) -> None:
+        if not least <= len(node.args) <= most:
+            wanted = str(most) if least == most else f"{least} to {most}"
+            self.fail(node, f"{ast.unparse(node.func)} takes {wanted} arguments")
 
     def _call_native(self, node: ast.Call, function: Callable[..., Any]) -> Value | None:
         signature = self.module.require(function)
@@ -112,6 +129,8 @@ class Lowering(Statements):
     def expand(self, node: ast.Call, function: Callable[..., Any]) -> Value | None:
         """Lower an @inline function in place."""
         source = source_of(function)
+        if source in self.expanding:
+            self.fail(node, "recursion is not part of the subset")
         self.shared.expansions += 1
         values: dict[str, Value] = {}
         for name, argument in zip(source.parameters, node.args, strict=True):
@@ -120,8 +139,20 @@ class Lowering(Statements):
         outer = Expansion(self.target, self.emitter.name("ret"), f"{self.shared.expansions}.")
         inner = Lowering(self.module, source, outer, values, self.shared.known)
         inner.shared, inner.scope = self.shared, outer.scope
+        inner.expanding = (*self.expanding, source)
         inner.run()
         self.emitter.place(outer.label)
-        if outer.result is None:
+        result = outer.returned.interval
+        if result is None:
             return None
-        return self.emitter.value(f"load i64, ptr {self.emitter.slot(outer.key)}", outer.result)
+        return self.emitter.value(f"load i64, ptr {self.emitter.slot(outer.key)}", result)
+
+
+@functools.cache
+def parameter_counts(function: Callable[..., Any]) -> tuple[int, int]:
+    """The fewest and the most arguments a vocabulary function takes; min and max take two."""
+    if function in (min, max):
+        return 2, 2
+    parameters = inspect.signature(function).parameters.values()
+    required = [one for one in parameters if one.default is one.empty]
+    return len(required), len(parameters)

@@ -55,7 +55,8 @@ class Module:
         symbol = source.name.removeprefix("hospes.")
         arguments = {name: Value(f"%a.{name}") for name in source.values}
         target = lower_body(self, source, lambda: NativeFunction(Emitter()), arguments)
-        kind = "i64" if target.result is not None else "void"
+        result = target.returned.interval
+        kind = "i64" if result is not None else "void"
         parameters = "".join(f", i64 %a.{name}" for name in source.values)
         rare = " noinline cold" if getattr(function, "__hospes_cold__", False) else ""
         self.define(
@@ -63,7 +64,7 @@ class Module:
             f'define internal {kind} @"{symbol}"(ptr %h{parameters}) nounwind{rare} {{\n'
             f"{target.emitter.body()}\n}}\n",
         )
-        return Signature(symbol, target.result)
+        return Signature(symbol, result)
 
     def text(self) -> str:
         """The whole module as LLVM IR."""

@@ -10,13 +10,22 @@ from hospes.isa.subset import Illegal, Trap
 
 
 class Statements(Places):
-    """Lowers statements, each kind of syntax in a method named after it."""
+    """Lowers statements, each kind of syntax in a method named after it.
+
+    `decided`: the last statement was an `if` settled while compiling, which may make what follows
+    it unreachable without that being a mistake.
+    """
+
+    decided = False
 
     def statements(self, body: list[ast.stmt]) -> None:
-        """Lower a block."""
+        """Lower a block, as far as it can be reached."""
         for statement in body:
+            if self.emitter.terminated and self.decided:
+                return
             if self.emitter.terminated:
                 self.fail(statement, "nothing may follow a jump, raise or return on its path")
+            self.decided = False
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
@@ -58,24 +67,29 @@ class Statements(Places):
         self.assign(node.target, self.word(node.value))
 
     def _lower_AugAssign(self, node: ast.AugAssign) -> None:  # noqa: N802
-        read = ast.copy_location(ast.BinOp(_as_load(node.target), node.op, node.value), node)
-        self.assign(node.target, self.word(read))
+        self.update(
+            node.target, lambda old: self.operate(node, node.op, old, self.word(node.value))
+        )
 
     def _lower_If(self, node: ast.If) -> None:  # noqa: N802
         emitter = self.emitter
         test = emitter.as_test(self.expression(node.test))
         if test.constant is not None:
             self.statements(node.body if test.constant else node.orelse)
+            self.decided = True
             return
         yes, no, done = (emitter.name(hint) for hint in ("then", "else", "end"))
         emitter.branch(test, yes, no)
-        open_ends = 0
+        before, ends = self.defined, []
         for label, body in ((yes, node.body), (no, node.orelse)):
             emitter.place(label)
+            self.defined = set(before)
             self.statements(body)
-            open_ends += not emitter.terminated
+            if not emitter.terminated:
+                ends.append(self.defined)
             emitter.goto(done)
-        if open_ends:
+        if ends:
+            self.defined = set.intersection(*ends)
             emitter.place(done)
 
     def _lower_While(self, node: ast.While) -> None:  # noqa: N802
@@ -86,7 +100,9 @@ class Statements(Places):
         emitter.place(again)
         emitter.branch(emitter.as_test(self.expression(node.test)), body, done)
         emitter.place(body)
+        before = set(self.defined)
         self.statements(node.body)
+        self.defined = before
         emitter.goto(again)
         emitter.place(done)
 
@@ -96,15 +112,18 @@ class Statements(Places):
         if not is_range or not isinstance(name, ast.Name) or node.orelse:
             self.fail(node, "only `for name in range(constants)` is part of the subset")
         assert isinstance(call, ast.Call)
+        if name.id in self.arguments.keys() | self.assigned:
+            self.fail(node, f"{name.id} is also a variable; a loop's counter has its own name")
         bounds = [self.word(argument).constant for argument in call.args]
-        if None in bounds:
+        steps = [bound for bound in bounds if bound is not None]
+        if len(steps) != len(bounds) or not 1 <= len(steps) <= 3 or steps[2:] == [0]:
             self.fail(node, "the bounds of a range must be constants")
-        outer = self.arguments.get(name.id)
-        for number in range(*[bound for bound in bounds if bound is not None]):
-            self.arguments = {**self.arguments, name.id: constant(number)}
+        outside = self.arguments
+        for number in range(*steps):
+            self.arguments = {**outside, name.id: constant(number)}
             self.statements(node.body)
-        if outer is not None:
-            self.arguments[name.id] = outer
+        self.arguments = outside
+        self.counters.add(name.id)
 
     def _lower_Raise(self, node: ast.Raise) -> None:  # noqa: N802
         call = node.exc
@@ -114,14 +133,8 @@ class Statements(Places):
             self.target.illegal(self, node)
         elif kind is Trap and isinstance(call, ast.Call):
             values = [self.word(argument) for argument in call.args]
+            if not 1 <= len(values) <= 2 or call.keywords:
+                self.fail(node, "raise Trap(cause) or Trap(cause, tval)")
             self.target.trap(self, node, values[0], values[1] if len(values) > 1 else constant(0))
         else:
             self.fail(node, "only Trap(cause, tval) and Illegal() can be raised")
-
-
-def _as_load(target: ast.expr) -> ast.expr:
-    """The same place as something to be read."""
-    copied = ast.parse(ast.unparse(target), mode="eval").body
-    for node in ast.walk(copied):
-        ast.copy_location(node, target)
-    return copied

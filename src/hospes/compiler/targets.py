@@ -41,21 +41,33 @@ class Target(Protocol):
 AnyTarget = TypeVar("AnyTarget", bound=Target)
 
 
+class Returned:
+    """What a function's paths return: all of them a value, within an interval, or none."""
+
+    def __init__(self) -> None:
+        self.paths = 0
+        self.interval: Interval | None = None
+
+    def note(self, lowering: Expressions, node: ast.AST, value: Value | None) -> None:
+        """One more path that ends, with or without a value."""
+        if self.paths and (self.interval is None) != (value is None):
+            lowering.fail(node, "some paths return a value and others do not")
+        self.paths += 1
+        if value is not None:
+            before = self.interval or value.interval
+            self.interval = before.join(value.interval)
+
+
 class NativeFunction(Target):
     """The target for a function of its own: it returns, and can neither fault nor jump."""
 
     def __init__(self, emitter: Emitter) -> None:
         self.emitter = emitter
-        self.result: Interval | None = None
+        self.returned = Returned()
 
     def finish(self, lowering: Expressions, node: ast.AST, value: Value | None) -> None:
-        if value is None:
-            if self.result is not None:
-                lowering.fail(node, "some paths return a value and this one does not")
-            self.emitter.terminate("ret void")
-            return
-        self.result = value.interval if self.result is None else self.result.join(value.interval)
-        self.emitter.terminate(f"ret i64 {value.ref}")
+        self.returned.note(lowering, node, value)
+        self.emitter.terminate("ret void" if value is None else f"ret i64 {value.ref}")
 
     def trap(self, lowering: Expressions, node: ast.AST, cause: Value, tval: Value) -> None:
         lowering.fail(node, "a function that is not @inline cannot raise; return a status instead")
@@ -79,13 +91,11 @@ class Expansion(Target):
         self.label = label
         self.scope = scope
         self.key = f"{scope}return"
-        self.result: Interval | None = None
+        self.returned = Returned()
 
     def finish(self, lowering: Expressions, node: ast.AST, value: Value | None) -> None:
+        self.returned.note(lowering, node, value)
         if value is not None:
-            self.result = (
-                value.interval if self.result is None else self.result.join(value.interval)
-            )
             self.emitter.emit(f"store i64 {value.ref}, ptr {self.emitter.slot(self.key)}")
         self.emitter.goto(self.label)
 

@@ -39,13 +39,19 @@ def _truncate(
     return emitter.value(f"sext i{width_bits} {narrow} to i64", target)
 
 
+def _operand(lowering: Lowering, node: ast.expr, allowed: Interval) -> Value:
+    """An argument that must lie in the range its Python function is defined for."""
+    value = lowering.exact(node, "an operand")
+    if not value.interval.within(allowed):
+        lowering.fail(node, f"this operand must lie in {allowed.lo}..{allowed.hi}; wrap or mask it")
+    return value
+
+
 def _binary(instruction: str, interval: Interval) -> Lowered:
     """A two-operand instruction whose operands lie in the same 64-bit class as its result."""
 
     def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
-        a, b = (lowering.exact(argument, "an operand") for argument in arguments)
-        if not (a.interval.within(interval) and b.interval.within(interval)):
-            lowering.fail(node, f"the operands must be {'u64' if interval == U64 else 's64'}")
+        a, b = (_operand(lowering, argument, interval) for argument in arguments)
         return lowering.emitter.value(f"{instruction} i64 {a.ref}, {b.ref}", interval)
 
     return lower
@@ -58,9 +64,7 @@ def _high_product(extend: str, interval: Interval) -> Lowered:
         emitter = lowering.emitter
         wide = []
         for argument in arguments:
-            value = lowering.exact(argument, "multiplied")
-            if not value.interval.within(interval):
-                lowering.fail(node, f"the operands must be {'u64' if interval == U64 else 's64'}")
+            value = _operand(lowering, argument, interval)
             wide.append(emitter.temp(f"{extend} i64 {value.ref} to i128"))
         product = emitter.temp(f"mul i128 {wide[0]}, {wide[1]}")
         high = emitter.temp(f"lshr i128 {product}, 64")
@@ -74,7 +78,7 @@ def _intrinsic(name: str, interval: Interval, more: str = "") -> Lowered:
     kinds = "i64, i1" if more else "i64"
 
     def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
-        value = lowering.exact(arguments[0], "an operand")
+        value = _operand(lowering, arguments[0], U64)
         lowering.module.declare(name, f"declare i64 @{name}({kinds})")
         return lowering.emitter.value(f"call i64 @{name}(i64 {value.ref}{more})", interval)
 
@@ -87,7 +91,8 @@ def _rotate(width_bits: int) -> Lowered:
 
     def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
         emitter = lowering.emitter
-        value, count = (lowering.word(argument) for argument in arguments)
+        value = _operand(lowering, arguments[0], unsigned(width_bits))
+        count = _operand(lowering, arguments[1], Interval(0, width_bits - 1))
         lowering.module.declare(name, f"declare {kind} @{name}({kind}, {kind}, {kind})")
         if width_bits == 64:
             return emitter.value(
@@ -105,8 +110,6 @@ def _choice(order: str) -> Lowered:
     bound = min if order == "lt" else max
 
     def lower(lowering: Lowering, node: ast.Call, arguments: list[ast.expr]) -> Value:
-        if len(arguments) != 2:
-            lowering.fail(node, "min and max take two values here")
         a, b = (lowering.exact(argument, "compared") for argument in arguments)
         unsigned_class = a.interval.fits_u64 and b.interval.fits_u64
         if not unsigned_class and not (a.interval.fits_s64 and b.interval.fits_s64):
