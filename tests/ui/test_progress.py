@@ -16,8 +16,8 @@ def test_elsewhere_than_on_a_terminal_a_task_is_two_lines() -> None:
     for done in range(0, 11):
         progress("fetching", done, 10)
     first, second = out.getvalue().splitlines()
-    assert first == "fetching..."
-    assert second.startswith("fetching: done in ")
+    assert first == "Fetching..."
+    assert second.startswith("Fetching: done in ")
     assert "\x1b" not in out.getvalue()
 
 
@@ -26,7 +26,7 @@ def test_on_a_terminal_the_line_moves() -> None:
     progress = ProgressLine(out)
     progress("fetching", 0, 100)
     progress("fetching", 100, 100)
-    assert "\r\x1b[Kfetching [........................] 0%" in out.getvalue()
+    assert "\r\x1b[KFetching [........................] 0%" in out.getvalue()
     assert out.getvalue().endswith(" s\n")
 
 
@@ -36,4 +36,4 @@ def test_a_new_task_starts_a_new_line() -> None:
     progress("first", 1, 0)
     progress("second", 1, 0)
     progress.close()
-    assert out.getvalue() == "\r\x1b[Kfirst 1\n\r\x1b[Ksecond 1\n"
+    assert out.getvalue() == "\r\x1b[KFirst 1\n\r\x1b[KSecond 1\n"

@@ -19,7 +19,7 @@ class ProgressLine:
 
     def __call__(self, task: str, done: int, total: int) -> None:
         """Show how far a task is; draws at most ten times a second, and always the end."""
-        now = time.monotonic()
+        now, task = time.monotonic(), task[:1].upper() + task[1:]
         if task != self._task:
             self.close()
             self._task, self._began_s, self._drawn_s = task, now, 0.0
