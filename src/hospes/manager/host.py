@@ -143,8 +143,8 @@ PROBES: Final = (
     Probe(
         "x86-64 processor",
         _host_processor,
-        "the threaded engine",
-        "guests run on the reference engine, thousands of times slower",
+        "guests' floating point at the host's speed",
+        "the reference engine computes it, a thousand times slower",
     ),
     Probe(
         "processor features",
