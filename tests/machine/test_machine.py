@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -314,6 +315,14 @@ def test_everything_is_given_back(engine: EngineKind) -> None:
         assert machine.state is MachineState.STOPPED
     assert threading.active_count() == threads
     assert len(os.listdir("/proc/self/fd")) == files
+
+
+def test_an_engine_goes_with_its_machine(engine: EngineKind) -> None:
+    with bare_machine(POWER_OFF, engine=engine) as machine:
+        assert machine._system is not None
+        engines = weakref.ref(machine._system.engines.engine(engine))
+        machine.run()
+        assert engines() is None
 
 
 def test_a_stopped_machine_says_so(engine: EngineKind) -> None:

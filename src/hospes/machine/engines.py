@@ -98,3 +98,4 @@ class Engines:
     def close(self) -> None:
         """Give back what the engines hold."""
         self._made.clear()
+        vars(self).pop("reference", None)

@@ -241,5 +241,15 @@ class System:
         self.board.bus.tick()
         self.board.console.flush()
         self.board.agent.flush()
-        self.engines.close()
+        self._let_go()
         self.memory.close()
+
+    def _let_go(self) -> None:
+        """Undo the circles of references, so that engines' memory goes now and not some time."""
+        for vcpu in self.vcpus:
+            vcpu.handlers = ()
+        for hart in self.harts:
+            del hart.port
+        self.vcpus.clear()
+        self.harts.clear()
+        self.engines.close()
