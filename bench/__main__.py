@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.environment import look_around
 from bench.event_program import assemble_events
 from bench.guest import linux_guest
-from bench.measure import Measure, in_turn, measure_events, measure_linux
+from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
 from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, results
@@ -61,6 +61,8 @@ def run(wanted: argparse.Namespace) -> int:
             image = directory / "events.bin"
             image.write_bytes(assemble_events(scale, REPETITIONS))
             measures.append(measure_events(image, scale))
+        tell("Warming up")
+        warm_up(programs, guest)
         samples = in_turn(programs, measures, rounds, tell)
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),

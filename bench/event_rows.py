@@ -221,7 +221,7 @@ EVENTS: Final = (
               template=BRANCHING, template_instructions=26, aim_ns=60),
     ColdEvent("cold_straight", "cold code without branches, per instruction", "jalr s8", 1, 1,
               template=STRAIGHT, template_instructions=24, aim_ns=60),
-    Event("alu_loop", "ALU loop", _repeat(ALU_BODY, 2), 18, 200_000, rate=True),
-    Event("memory_loop", "load/store loop", MEMORY_BODY, 18, 200_000,
+    Event("alu_loop", "ALU loop", _repeat(ALU_BODY, 2), 18, 40_000, rate=True),
+    Event("memory_loop", "load/store loop", MEMORY_BODY, 18, 40_000,
           setup="la s4, scratch", rate=True),
 )  # fmt: skip

@@ -37,6 +37,13 @@ class Samples:
 Measure = Callable[[Program, Samples], None]
 
 
+def warm_up(programs: list[Program], guest: LinuxGuest) -> None:
+    """Boot once without measuring, so that files are in memory and native code in its cache."""
+    for program in programs:
+        with MachineProcess(program.linux(guest, guest.append)) as process:
+            process.wait_for(FIRST_PROCESS)
+
+
 def measure_linux(guest: LinuxGuest, workloads: bool) -> Measure:
     """Boots to the first user process and the shell, then, if wanted, the workloads."""
 
