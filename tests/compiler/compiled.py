@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from hospes.base.layout import Struct, Word, Words
+from hospes.compiler.code import function as native_function
+from hospes.compiler.code import load
 from hospes.compiler.module import Module
-from hospes.compiler.native import NativeCode, compile_text
+from hospes.compiler.native import compile_text
 from hospes.compiler.subset import SubsetError
 from hospes.compiler.vocabulary import BITS
 
@@ -70,8 +72,8 @@ class Subject:
         module = Module(State, words)
         function = self.names[name]
         signature = module.require(function)
-        code = NativeCode(compile_text(module.text() + _entry(signature, function)))
-        enter = code.function("enter", ctypes.c_void_p)
+        code = load(compile_text(module.text() + _entry(signature, function)))
+        enter = native_function(code, "enter", ctypes.c_void_p)
 
         def run(*arguments: int, **fields: int) -> Outcome:
             assert code is not None

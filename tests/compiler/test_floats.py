@@ -11,11 +11,13 @@ from hospes.base import ieee
 from hospes.base.ieee import BINARY64, DZ, NV, NX, RTZ
 from hospes.base.layout import Struct, Words
 from hospes.compiler import floats
+from hospes.compiler.code import function as native_function
+from hospes.compiler.code import load
 from hospes.compiler.emitter import Value
 from hospes.compiler.floats import F32, F64
 from hospes.compiler.lower import Lowering
 from hospes.compiler.module import Module
-from hospes.compiler.native import NativeCode, compile_text
+from hospes.compiler.native import compile_text
 from hospes.compiler.targets import Lowered
 
 pytestmark = needs_x86
@@ -110,11 +112,11 @@ def compiled(function: Callable[[State], None]) -> tuple[State, Callable[[], Non
     module = Module(State, WORDS)
     symbol = module.require(function).symbol
     text = f'define void @enter(ptr %h) {{\n  call void @"{symbol}"(ptr %h)\n  ret void\n}}\n'
-    code = NativeCode(compile_text(module.text() + text))
+    code = load(compile_text(module.text() + text))
     state = State()
     state.code = code  # type: ignore[attr-defined]
     address = ctypes.addressof(ctypes.c_uint64.from_buffer(state.words))
-    return state, partial(code.function("enter", ctypes.c_void_p), address)
+    return state, partial(native_function(code, "enter", ctypes.c_void_p), address)
 
 
 def test_the_dynamic_rounding_mode_is_obeyed() -> None:

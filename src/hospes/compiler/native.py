@@ -1,14 +1,9 @@
-"""LLVM behind one door: text to object code, object code to addresses, and its cache on disk."""
+"""LLVM behind one door: text to object code, and object code to addresses."""
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
-import llvmlite
 import llvmlite.binding as llvm
 
 OPTIMISATION: Final = 2
@@ -32,12 +27,6 @@ class NativeCode:
             raise LookupError(f"{symbol} is not in the compiled code")
         return address
 
-    def function(self, symbol: str, *argument_types: Any) -> Callable[..., None]:
-        """A callable of C type void(argument_types…) that releases the GIL while it runs."""
-        prototype = ctypes.CFUNCTYPE(None, *argument_types)
-        called: Callable[..., None] = prototype(self.address(symbol))
-        return called
-
 
 def compile_text(text: str) -> bytes:
     """Optimise a module of LLVM IR for this host; returns the object file."""
@@ -58,31 +47,6 @@ def assembly(text: str) -> str:
     machine = _target_machine()
     _optimise(module, machine)
     return str(machine.emit_assembly(module))
-
-
-def host_identity() -> str:
-    """What object code depends on besides its source: CPU, features, LLVM and llvmlite."""
-    _initialise()
-    version = ".".join(str(part) for part in llvm.llvm_version_info)
-    features = llvm.get_host_cpu_features().flatten()
-    return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features} " + (
-        f"LLVM {version} llvmlite {llvmlite.__version__} O{OPTIMISATION}"
-    )
-
-
-def cache_key(sources: Mapping[str, bytes]) -> str:
-    """A name for object code made from these source files on this host."""
-    digest = hashlib.sha256(host_identity().encode())
-    for name in sorted(sources):
-        digest.update(f"\0{name}\0{len(sources[name])}\0".encode())
-        digest.update(sources[name])
-    return digest.hexdigest()[:32]
-
-
-def source_files(*packages: Path) -> dict[str, bytes]:
-    """The Python files of packages, by path, as the key of what is compiled from them."""
-    files = sorted(path for package in packages for path in package.rglob("*.py"))
-    return {str(path.relative_to(path.parents[2])): path.read_bytes() for path in files}
 
 
 def _initialise() -> None:

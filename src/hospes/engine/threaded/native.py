@@ -11,13 +11,13 @@ from typing import Final
 
 import hospes
 from hospes.base.paths import cache_directory
-from hospes.compiler.native import NativeCode, cache_key, compile_text, source_files
+from hospes.compiler.code import Code, cache_key, function, load, source_files
 
 PACKAGES: Final = ("base", "isa", "compiler", "memory", "engine")
 """Rooms whose source decides what the native code is."""
 
 Progress = Callable[[str], None]
-_loaded: dict[str, NativeCode] = {}
+_loaded: dict[str, Code] = {}
 
 
 def silent(message: str) -> None:
@@ -32,8 +32,8 @@ def load_engine(progress: Progress = silent) -> Callable[[int], None]:
     root = Path(hospes.__file__).parent
     key = cache_key(source_files(*(root / name for name in PACKAGES)))
     if key not in _loaded:
-        _loaded[key] = NativeCode(_object_code(key, progress))
-    return _loaded[key].function("enter", ctypes.c_void_p)
+        _loaded[key] = load(_object_code(key, progress))
+    return function(_loaded[key], "enter", ctypes.c_void_p)
 
 
 def _object_code(key: str, progress: Progress) -> bytes:
@@ -43,6 +43,8 @@ def _object_code(key: str, progress: Progress) -> bytes:
     except OSError:
         pass
     progress("generating native code for this processor (once)")
+    from hospes.compiler.native import compile_text
+
     code = compile_text(_engine_text())
     _store(path, code)
     return code
