@@ -106,6 +106,7 @@ def record_file(path: Path) -> FileRecord:
 
 
 def sync_directory(path: Path) -> None:
+    """Let the names in a directory reach the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

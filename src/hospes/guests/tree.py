@@ -74,6 +74,7 @@ class Tree:
     entries: dict[str, Entry] = field(default_factory=dict)
 
     def add(self, *new: Entry) -> None:
+        """Add entries; HospesError when a path is taken by something that is no directory."""
         for entry in new:
             known = self.entries.get(entry.path)
             if known and not (known.is_directory and entry.is_directory):
