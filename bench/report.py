@@ -17,7 +17,7 @@ from hospes.base.errors import HospesError
 
 BEGIN: Final = "<!-- made by `make bench`: begin -->"
 END: Final = "<!-- made by `make bench`: end -->"
-HEADINGS: Final = ("", QEMU_NAME, HOSPES_NAME, "ratio", "CPU ratio", "must", "aim")
+HEADINGS: Final = ("", QEMU_NAME, HOSPES_NAME, "ratio", "CPU, s", "CPU ratio", "must", "aim")
 WIDTH_WITHOUT_TERMINAL: Final = 150
 
 Tables = dict[str, list[Result]]
@@ -93,6 +93,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         spread(result.values[QEMU_NAME]),
         spread(result.values[HOSPES_NAME]),
         f"{result.ratio:.2f}",
+        " : ".join(number(median(seconds)) for seconds in result.cpu.values()),
         "" if cpu_ratio is None else f"{cpu_ratio:.2f}",
         must,
         row.aim,

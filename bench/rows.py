@@ -72,8 +72,9 @@ class Result:
         """A sentence if Hospes does not reach what it must; else ""."""
         row = self.row
         if row.must is not None and self.ratio > row.must:
-            limit = f"{row.must:g} times QEMU's" if row.must != 1 else "QEMU's"
-            return f"{row.title}: {self.ratio:.2f} times QEMU's value, and must not exceed {limit}."
+            limit = f"{row.must:g} times" if row.must != 1 else "it"
+            cpu = f" (processor time: {self.cpu_ratio:.2f} times)" if self.cpu_ratio else ""
+            return f"{row.title}: {self.ratio:.2f} times QEMU's, and must not exceed {limit}{cpu}."
         ours = median(self.values[HOSPES_NAME])
         if row.must_value is not None and ours > row.must_value:
             return f"{row.title}: {ours:.3g} {row.unit}, and must not exceed {row.must_value:g}."

@@ -57,8 +57,8 @@ def test_of_rates_more_is_better() -> None:
 def test_what_is_missed_is_a_sentence() -> None:
     made = tables(boot=1.5, memory=250e6)
     assert made["Debian"][0].failure == (
-        "start to first user process: 1.50 times QEMU's value, and must not exceed "
-        "1.3 times QEMU's."
+        "start to first user process: 1.50 times QEMU's, and must not exceed 1.3 times "
+        "(processor time: 0.50 times)."
     )
     assert made["Memory"][0].failure == (
         "memory beyond the guest's, booted: 250 MB, and must not exceed 200."
@@ -81,7 +81,7 @@ def test_tables_in_the_document(tmp_path: Path) -> None:
     assert text.endswith("\nafter\n")
     assert "old" not in text
     row = "| start to first user process, s | 1.00 (0.90 to 5.00) | 1.00 (0.90 to 5.00) | 1.00 |"
-    assert row in text
+    assert f"{row} 0.90 : 0.45 | 0.50 | 1.3x | 0.9x |" in text
     path.write_text("nothing")
     with pytest.raises(HospesError, match="has no lines"):
         write_document(path, tables(), ENVIRONMENT)
