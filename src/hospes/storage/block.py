@@ -54,6 +54,11 @@ class BlockDevice(Protocol):
         """Whether writing is refused."""
         ...
 
+    @property
+    def backing(self) -> "BlockDevice | None":
+        """The disk that shows where this one holds nothing."""
+        ...
+
     def read(self, offset: int, length: int, /) -> bytes:
         """Exactly length bytes."""
         ...

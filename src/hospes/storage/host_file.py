@@ -84,8 +84,11 @@ class HostFiles(Protocol):
         """The absolute path with all symbolic links followed; the file need not exist."""
         ...
 
-    def open(self, path: Path, /, *, writable: bool) -> HostFile:
-        """Open and lock a file: shared for reading, alone for writing (else ImageInUseError)."""
+    def open(self, path: Path, /, *, writable: bool, locked: bool = True) -> HostFile:
+        """Open and lock a file: shared for reading, alone for writing (else ImageInUseError).
+
+        The path is one that `resolve` gave: a symbolic link put there since is not followed.
+        """
         ...
 
     def create(self, path: Path, /) -> NewFile:

@@ -174,17 +174,20 @@ class OsFiles:
             except RuntimeError as error:
                 raise OSError(errno.ELOOP, "links") from error
 
-    def open(self, path: Path, /, *, writable: bool) -> OsFile:
+    def open(self, path: Path, /, *, writable: bool, locked: bool = True) -> OsFile:
         name = str(path)
         # Not blocking: a FIFO put in an image's place must not hold us up.
-        flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
+        flags = (
+            (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+        )
         with _telling(name, "opened"):
             fd = os.open(path, flags)
         try:
             mode = os.fstat(fd).st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
                 raise StorageError(f"{name} is not a file; name a disk image or a block device")
-            lock(fd, name, writable=writable)
+            if locked:
+                lock(fd, name, writable=writable)
         except BaseException:
             os.close(fd)
             raise

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hospes.storage.block import (
+    BlockDevice,
     Data,
     Extent,
     Kind,
@@ -37,6 +38,10 @@ class RawImage:
     @property
     def read_only(self) -> bool:
         return not self._writable
+
+    @property
+    def backing(self) -> BlockDevice | None:
+        return None
 
     def read(self, offset: int, length: int, /) -> bytes:
         check_range(self, offset, length)

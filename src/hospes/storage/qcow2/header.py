@@ -124,7 +124,7 @@ def pack_extensions(extensions: tuple[Extension, ...]) -> bytes:
 
 
 def read_header(file: HostFile) -> Header:
-    """The header of a file; DamagedImageError or UnsupportedImageError if it is not one we can use."""
+    """The header of a file; DamagedImageError or UnsupportedImageError if it cannot be used."""
     start = file.read(0, layout.SECTOR_BYTES)
     if len(start) < V2.size or start[:4] != layout.MAGIC:
         raise DamagedImageError(f"{file.name} is not a qcow2 image; check the path and the format")

@@ -19,6 +19,7 @@ from hospes.storage.block import (
 from hospes.storage.errors import DamagedImageError, UnsupportedImageError
 from hospes.storage.host_file import HostFile
 from hospes.storage.qcow2 import layout
+from hospes.storage.qcow2.backing import change_backing
 from hospes.storage.qcow2.header import Header, read_header
 from hospes.storage.qcow2.mapping import Mapping
 from hospes.storage.qcow2.metadata import Metadata
@@ -96,14 +97,14 @@ class Qcow2Image:
             check_writable(self, offset, len(view))
             for at, size in pieces(offset, len(view)):
                 part = view[at - offset : at - offset + size]
-                self.changing(partial(self.writer.write, at, part))
+                self._changing(partial(self.writer.write, at, part))
 
     def write_compressed(self, offset: int, data: bytes, /) -> None:
         """Store one whole cluster, compressed if that makes it smaller."""
         with self._lock:
             check_writable(self, offset, 0)
             cluster = offset >> self.meta.g.cluster_bits
-            self.changing(partial(self.writer.write_compressed, cluster, data))
+            self._changing(partial(self.writer.write_compressed, cluster, data))
 
     def flush(self) -> None:
         if self._writable:
@@ -117,13 +118,13 @@ class Qcow2Image:
         with self._lock:
             check_writable(self, offset, length)
             _, whole, _ = self._split(offset, length)
-            self.changing(partial(self._zeroer.zero, whole, Mode.DISCARD))
+            self._changing(partial(self._zeroer.zero, whole, Mode.DISCARD))
 
     def write_zeroes(self, offset: int, length: int, /, *, unmap: bool) -> None:
         with self._lock:
             check_writable(self, offset, length)
             mode = Mode.UNMAP if unmap else Mode.KEEP
-            self.changing(partial(self._zero, offset, length, mode))
+            self._changing(partial(self._zero, offset, length, mode))
 
     def _zero(self, offset: int, length: int, mode: Mode) -> None:
         head, whole, tail = self._split(offset, length)
@@ -136,10 +137,10 @@ class Qcow2Image:
         with self._lock:
             check_writable(self, 0, 0)
             if size_bytes < self.size_bytes:
-                self.changing(partial(shrink, self.meta, self._zeroer, size_bytes))
+                self._changing(partial(shrink, self.meta, self._zeroer, size_bytes))
             elif size_bytes > self.size_bytes:
                 zero = partial(self._zero, mode=Mode.UNMAP)
-                self.changing(partial(grow, self.meta, zero, size_bytes))
+                self._changing(partial(grow, self.meta, zero, size_bytes))
 
     def extents(self, offset: int, length: int, /) -> Iterator[Extent]:
         check_range(self, offset, length)
@@ -149,22 +150,38 @@ class Qcow2Image:
                 self.meta.trim()
             yield from found
 
+    def clear(self) -> None:
+        """Hold nothing any more: the backing image shows everywhere."""
+        with self._lock:
+            check_writable(self, 0, 0)
+            self._changing(partial(self._zeroer.forget, 0))
+
+    def change_backing(self, name: str | None, format: str | None) -> None:
+        """Have the header name another backing file; this open image keeps the old one."""
+        with self._lock:
+            check_writable(self, 0, 0)
+            self._changing(partial(change_backing, self.meta, name, format))
+
+    def finish(self) -> None:
+        """Bring the file fully up to date; what a power cut would leave as leaks is not left."""
+        with self._lock:
+            # The second time for the counts that fell after the first.
+            for _ in range(2):
+                if not self.meta.is_clean:
+                    self.meta.commit()
+        self._file.sync()
+
     def close(self) -> None:
         try:
-            with self._lock:
-                if self._writable and self._prepared:
-                    # The second time for the counts that fell after the first.
-                    for _ in range(2):
-                        if not self.meta.is_clean:
-                            self.meta.commit()
-                    self._file.sync()
+            if self._writable and self._prepared:
+                self.finish()
         finally:
             self._writable = False
             self._file.close()
             if self.mapping.backing is not None:
                 self.mapping.backing.close()
 
-    def changing(self, change: Callable[[], Result]) -> Result:
+    def _changing(self, change: Callable[[], Result]) -> Result:
         """Run something that writes; an image found damaged on the way is marked as such."""
         try:
             if not self._prepared:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hospes.storage.block import BlockDevice, Extent, Kind, zeros
-from hospes.storage.errors import DamagedImageError
+from hospes.storage.errors import DamagedImageError, StorageError
 from hospes.storage.qcow2 import layout
 from hospes.storage.qcow2.compression import CompressionError, decompress
 from hospes.storage.qcow2.layout import COMPRESSED, OFFSET_MASK, SUBCLUSTERS
@@ -63,7 +63,11 @@ class Mapping:
         there = max(0, min(length, size - offset))
         if self.backing is None or not there:
             return zeros(length)
-        data = self.backing.read(offset, there)
+        try:
+            data = self.backing.read(offset, there)
+        except DamagedImageError as error:
+            # Of that image, not of this one.
+            raise StorageError(str(error)) from error
         return data if there == length else data + zeros(length - there)
 
     def _in_table(self, l2: Table, offset: int, stop: int) -> Iterator[Extent]:

@@ -151,10 +151,14 @@ class Metadata:
     def write_header(self, **changes: Any) -> None:
         """Change header fields: one sector, so old or new, after all that was written before."""
         changed = replace(self.header, **changes)
-        self.file.sync()
-        self.file.write(0, changed.pack_fields())
-        self.file.sync()
+        self.write_first(changed.pack_fields())
         self.header = changed
+
+    def write_first(self, data: bytes) -> None:
+        """Write the start of the file, no more than a sector, between two flush barriers."""
+        self.file.sync()
+        self.file.write(0, data)
+        self.file.sync()
 
     def damage(self, what: str) -> DamagedImageError:
         """The error to raise where the image contradicts itself."""
