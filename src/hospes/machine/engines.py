@@ -4,11 +4,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from hospes.base.progress import Progress, silent
-from hospes.devices.bus import Bus
 from hospes.engine.engine import Engine
 from hospes.engine.port import ReferencePort
 from hospes.engine.timebase import ClockTimebase
 from hospes.isa.riscv.hart import Hart
+from hospes.machine.boards.virt import Board
 from hospes.memory.space import Memory
 from hospes.spec.vm import EngineKind
 
@@ -30,9 +30,10 @@ class Engines:
     """The reference engine, always there to finish what another one leaves, and the others."""
 
     def __init__(
-        self, memory: Memory, bus: Bus, timebase: ClockTimebase, progress: Progress = silent
+        self, memory: Memory, board: Board, timebase: ClockTimebase, progress: Progress = silent
     ) -> None:
-        self._memory, self._bus, self._timebase = memory, bus, timebase
+        self._memory, self._bus, self._timebase = memory, board.bus, timebase
+        self._posted = board.posted
         self._progress = progress
         self._made: dict[EngineKind, Engine] = {}
 
@@ -64,6 +65,7 @@ class Engines:
             self._progress(task, 0, 0)
 
         engine = ThreadedEngine(self._memory, self._timebase, tell)
+        engine.post_stores(*self._posted, self._bus.write)
         for task in told:
             self._progress(task, 1, 1)
         return engine

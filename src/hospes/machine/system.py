@@ -95,7 +95,7 @@ class System:
         board.load(self.memory)
         # What is in guest memory now need not be kept twice.
         self.board = replace(board, placement=replace(board.placement, segments=()))
-        self.engines = Engines(self.memory, self.board.bus, self.timebase, outside.progress)
+        self.engines = Engines(self.memory, self.board, self.timebase, outside.progress)
         self.kind = kind
         self.harts: list[Hart] = [self.engines.hart(number) for number in range(spec.cpus)]
         self.mmio = Mmio(self.board.bus)

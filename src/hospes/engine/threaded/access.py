@@ -15,7 +15,13 @@ from hospes.engine.threaded.raw import (
     poke32,
     poke64,
 )
-from hospes.engine.threaded.state import ACCESS_DONE, ACCESS_EXIT, ACCESS_TRAP, EngineState
+from hospes.engine.threaded.state import (
+    ACCESS_DONE,
+    ACCESS_EXIT,
+    ACCESS_TRAP,
+    POSTED_MAX,
+    EngineState,
+)
 from hospes.engine.threaded.tlb import fill_data
 from hospes.isa.riscv.encoding import READ, WRITE
 from hospes.isa.riscv.mmu import translate
@@ -89,6 +95,8 @@ def slow_store(h: EngineState, gva: int, size_bytes: int, value: int) -> int:
     first_bytes = 4096 - (gva & 0xFFF)
     address = locate(h, gva, WRITE)
     if h.access != ACCESS_DONE:
+        if h.access == ACCESS_EXIT:
+            post_store(h, size_bytes, value)
         return 0
     if size_bytes > first_bytes:
         return store_across(h, gva, address, size_bytes, value)
@@ -101,6 +109,22 @@ def slow_store(h: EngineState, gva: int, size_bytes: int, value: int) -> int:
     else:
         poke8(address, value)
     return 0
+
+
+def post_store(h: EngineState, size_bytes: int, value: int) -> None:
+    """Keep a store to a device register that only takes data, instead of leaving for it.
+
+    Python carries the stores out, in order, before it looks at the reason of the next exit.
+    """
+    if u64(h.exit_gpa - h.posted_base) >= h.posted_bytes or h.posted >= POSTED_MAX:
+        return
+    number = h.posted & (POSTED_MAX - 1)
+    h.posted_gpa[number] = h.exit_gpa
+    h.posted_size[number] = size_bytes
+    h.posted_value[number] = value
+    h.posted = u64(number + 1)
+    h.exit_reason = Exit.BUDGET
+    h.access = ACCESS_DONE
 
 
 @cold

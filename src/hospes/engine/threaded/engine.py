@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from collections.abc import Callable
 from typing import Final
 
 from hospes.base.errors import HospesError
@@ -30,12 +31,16 @@ CODE_PAGES: Final = 2560
 REASONS: Final = tuple(Exit)
 EXIT_REASON: Final = EngineState.offsets["exit_reason"] // WORD_BYTES
 RUN_END: Final = EngineState.offsets["run_end"] // WORD_BYTES
+POSTED: Final = EngineState.offsets["posted"] // WORD_BYTES
 INSTRET: Final = EngineState.offsets["instret"] // WORD_BYTES
 """Indices of words that every run touches: a field's descriptor costs more than the exit."""
 
 COUNTERS: Final = (
     "tlb_misses", "fetch_misses", "tlb_flushes", "decoded", "interrupts", "traps",
 )  # fmt: skip
+
+
+Deliver = Callable[[int, int, int], object]
 
 
 class Block:
@@ -73,6 +78,17 @@ class ThreadedEngine:
         self.space = CodeSpace()
         self.space.limit = code_pages
         self._states: dict[int, tuple[Hart, EngineState, Block]] = {}
+        self._posting: tuple[int, int, Deliver] = (0, 0, _nowhere)
+
+    def post_stores(self, base: int, size_bytes: int, deliver: Deliver) -> None:
+        """Gather stores to these guest physical addresses, and deliver them at the next exit.
+
+        For registers that take data and answer nothing, such as a transmitter's: a burst then
+        costs one exit. deliver is called with address, size in bytes and value, in order.
+        """
+        self._posting = (base, size_bytes, deliver)
+        for _, state, _ in self._states.values():
+            state.posted_base, state.posted_bytes = base, size_bytes
 
     def run(self, hart: Hart, budget: int) -> Exit:
         """Run about `budget` instructions, or until something needs attention."""
@@ -85,10 +101,20 @@ class ThreadedEngine:
         if self._counted is not None:
             held[1].clock_base_ns = self._counted.skipped
         self._enter(held[2].address)
+        if words[POSTED]:
+            self._carry_out(held[1])
         reason = REASONS[words[EXIT_REASON]]
         if reason is Exit.KICK:
             hart.kick = 0
         return reason
+
+    def _carry_out(self, state: EngineState) -> None:
+        """Deliver the stores that were posted during a run."""
+        count, state.posted = state.posted, 0
+        for number in range(count):
+            size_bytes = state.posted_size[number]
+            value = state.posted_value[number] & ((1 << (8 * size_bytes)) - 1)
+            self._posting[2](state.posted_gpa[number], size_bytes, value)
 
     def kick(self, hart: Hart) -> None:
         """Make a run of this hart in another thread return within microseconds."""
@@ -119,6 +145,7 @@ class ThreadedEngine:
         state.code_pages = self._code.address
         state.code_of_page = self._code_of_page.address
         state.code_space = _address(self.space.words)
+        state.posted_base, state.posted_bytes = self._posting[:2]
         state.resync = 1
         self._set_clock(state)
         held = (hart, state, block)
@@ -136,6 +163,10 @@ class ThreadedEngine:
                 f"the threaded engine cannot follow a {type(self.timebase).__name__}; "
                 "use the host's clock or the instruction count"
             )
+
+
+def _nowhere(gpa: int, size_bytes: int, value: int) -> None:
+    """There are no posted stores."""
 
 
 def _address(words: memoryview) -> int:

@@ -55,6 +55,9 @@ CODE_PAGE_BYTES: Final = CODE_OPS + (PARCELS + 8) * OP_BYTES
 STRADDLE_SHIFT: Final = 2 * (STRADDLE_SLOT - (PARCELS - 1))
 """How far a straddling instruction's op lies behind its place, in bytes of guest code."""
 
+POSTED_MAX: Final = 64
+"""Device stores kept until the next exit."""
+
 # How an access out of line ended.
 ACCESS_DONE: Final = 0
 ACCESS_TRAP: Final = 1
@@ -79,7 +82,8 @@ class EngineState(Hart):
     """A hart with the words that only the threaded engine uses.
 
     instret_end minus the budget register is the number of retired instructions; run_end is where
-    the present run ends. access, trap_cause and trap_tval: how an access or an instruction ended.
+    the present run ends. `posted` device stores wait in posted_gpa, _size and _value. access,
+    trap_cause and trap_tval: how an access or an instruction ended.
     """
 
     instret_end = Word()
@@ -110,6 +114,13 @@ class EngineState(Hart):
     code_pages = Word()
     code_of_page = Word()
     code_space = Word()
+
+    posted_base = Word()
+    posted_bytes = Word()
+    posted = Word()
+    posted_gpa = Words(POSTED_MAX)
+    posted_size = Words(POSTED_MAX)
+    posted_value = Words(POSTED_MAX)
 
     clock_gettime = Word()
     clock_base_ns = Word()

@@ -71,6 +71,11 @@ class Board:
     fdt: bytes
 
     @property
+    def posted(self) -> tuple[int, int]:
+        """Address and size of the registers that only take data: the UART's transmitter."""
+        return LAYOUT["uart"].base, 1
+
+    @property
     def parts(self) -> dict[str, Device | VirtioFunction | CharacterStream]:
         """Everything with state by name: what a snapshot of the board encodes, one by one."""
         devices = {mapping.name: mapping.device for mapping in self.bus.mappings}
