@@ -55,6 +55,26 @@ class ReferenceEngine:
                 return Exit(hart.exit_reason)
         return Exit.BUDGET
 
+    def run_to(self, hart: Hart, instret: int, traps: int) -> Exit:
+        """Run until so many instructions have retired, or after that many traps on the way.
+
+        Interrupts are looked for at the start, and where an instruction may have made one
+        deliverable: as another engine does, whose run is being repeated.
+        """
+        port = self._attach(hart)
+        hart.poll = 1
+        while hart.instret < instret and traps >= 0:
+            if hart.poll:
+                self._interrupt(hart)
+                if hart.exit_reason:
+                    return Exit(hart.exit_reason)
+            before = hart.instret
+            self._execute(hart, port, 0)
+            if hart.exit_reason:
+                return Exit(hart.exit_reason)
+            traps -= hart.instret == before
+        return Exit.BUDGET
+
     def step(self, hart: Hart) -> Exit | None:
         """Execute the one instruction at pc, without looking for interrupts first.
 
