@@ -245,19 +245,25 @@ def decode_op(h: EngineState, op: int) -> None:
     place = u64(op - h.code_pages)
     code = u64(h.code_pages + udiv(place, CODE_PAGE_BYTES) * CODE_PAGE_BYTES)
     offset = u64(op - (code + CODE_OPS)) >> 3
-    frame = peek64(u64(code + CODE_FRAME))
-    low = peek16(u64(frame + offset))
-    poke16(u64(code + CODE_SHADOW + offset), low)
+    low = take_parcel(code, offset)
     if (low & 3) != 3:
         decode_word(h, op, low, offset)
         fuse_around(op, offset, 2)
     elif offset == LAST_PARCEL:
         poke64(op, handler("straddle"))
     else:
-        high = peek16(u64(frame + offset + 2))
-        poke16(u64(code + CODE_SHADOW + offset + 2), high)
+        high = take_parcel(code, u64(offset + 2))
         decode_word(h, op, low | (high << 16), offset)
         fuse_around(op, offset, 4)
+
+
+def take_parcel(code: int, offset: int) -> int:
+    """A parcel as it is now; ops made from an older one are dropped, as no fence.i will see it."""
+    now = peek16(u64(peek64(u64(code + CODE_FRAME)) + offset))
+    if peek16(u64(code + CODE_SHADOW + offset)) != now:
+        poke16(u64(code + CODE_SHADOW + offset), now)
+        forget_around(u64(code + CODE_OPS), offset)
+    return now
 
 
 def fuse_around(op: int, offset: int, length: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from hospes.compiler.emitter import Emitter, Value, constant
 from hospes.compiler.expressions import Expressions
@@ -20,6 +20,10 @@ from hospes.engine.threaded.guest_memory import GuestMemory
 from hospes.engine.threaded.ops import Operation, Slot
 from hospes.engine.threaded.state import DATA_TABLE_SHIFT, OP_BYTES
 from hospes.isa import subset
+from hospes.isa.riscv.rv_priv import mret, sret
+
+RETURNS: Final = {mret, sret}
+"""What changes the mode of fetching, even when it goes on at the next instruction."""
 
 
 class Kind(Enum):
@@ -160,6 +164,9 @@ class Handler(Target):
         """Go on behind a system instruction: straight on if nothing that matters changed."""
         emitter = self.emitter
         budget = self._spend()
+        if self.operation.function in RETURNS:
+            self.leave_by("@resume", budget=budget)
+            return
         expected = emitter.value(f"add i64 {self._pc().ref}, {self.length}")
         jumped = emitter.value(
             f"xor i64 {emitter.load_word('%h', field('next_pc')).ref}, {expected.ref}"

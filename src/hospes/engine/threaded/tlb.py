@@ -45,7 +45,10 @@ INDEX_MASK = TLB_ENTRIES - 1
 
 @cold
 def clear_tables(h: EngineState) -> None:
-    """Zero every table that has been in use, and start the generations anew."""
+    """Zero every table that has been in use, and start the generations anew.
+
+    The generation that handlers hold is skipped: they notice a flush by its being another.
+    """
     for context in range(CONTEXTS):
         if ((h.contexts_used >> context) & 1) != 0:
             fill_zero(u64(h.data_tables + (context << DATA_TABLE_SHIFT)), 1 << DATA_TABLE_SHIFT)
@@ -53,6 +56,8 @@ def clear_tables(h: EngineState) -> None:
         fill_zero(u64(h.fetch_tables + (mode << FETCH_TABLE_SHIFT)), 1 << FETCH_TABLE_SHIFT)
     h.contexts_used = 0
     h.next_generation = GENERATION_STEP
+    if h.generation == GENERATION_STEP:
+        h.next_generation = 2 * GENERATION_STEP
     forget_address_spaces(h)
 
 
