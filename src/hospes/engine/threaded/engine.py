@@ -27,6 +27,7 @@ from hospes.memory.space import Memory
 
 CODE_PAGES: Final = 2560
 """Pages of decoded code kept at a time, 36 KiB each, touched as they are used."""
+CODE_PAGES_LEAST: Final = 2
 
 REASONS: Final = tuple(Exit)
 EXIT_REASON: Final = EngineState.offsets["exit_reason"] // WORD_BYTES
@@ -66,6 +67,11 @@ class ThreadedEngine:
         progress: Progress = silent,
         code_pages: int = CODE_PAGES,
     ) -> None:
+        if code_pages < CODE_PAGES_LEAST:
+            raise HospesError(
+                f"{code_pages} page of code is too little for an instruction across two pages; "
+                f"give the engine at least {CODE_PAGES_LEAST}"
+            )
         self.memory = memory
         self.timebase: Timebase = timebase or InstructionTimebase()
         self._counted = (
