@@ -10,14 +10,14 @@ from tests.ui.programs import command
 from hospes.guests.store import Image
 
 pytestmark = pytest.mark.guest
+IN_A_NAMESPACE = ("unshare", "--map-root-user", "--mount", "sh", "-c")
 MOUNT = 'mount -t tmpfs -o size=8m none "$HOSPES_CACHE" && "$@"; echo "left:"; '
 MOUNT += 'ls "$HOSPES_CACHE/images"; exit 0'
 
 
 def test_a_full_cache_disk(tiny: Image, tmp_path: Path) -> None:
     done = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", MOUNT, "sh"]
-        + command("images", "pull"),
+        [*IN_A_NAMESPACE, MOUNT, "sh", *command("images", "pull")],
         env=os.environ | {"HOSPES_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -53,7 +53,7 @@ def summary(function: Callable[..., Any]) -> str:
 
 def _binder(verb: Verb, m: Manager, command: tuple[str, ...]) -> Callable[..., Bound]:
     """A function with the signature Typer is to read, which binds instead of calling."""
-    parameters = [_parameter(verb, p) for p in verb.parameters if p.kind is not p.VAR_POSITIONAL]
+    parameters = [_parameter(p) for p in verb.parameters if p.kind is not p.VAR_POSITIONAL]
     positional = [p.name for p in verb.parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     def bind(**given: Any) -> Bound:
@@ -68,9 +68,10 @@ def _binder(verb: Verb, m: Manager, command: tuple[str, ...]) -> Callable[..., B
     return bind
 
 
-def _parameter(verb: Verb, parameter: inspect.Parameter) -> inspect.Parameter:
+def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
     """The parameter as Typer declares it: an option if it is keyword-only, else an argument."""
-    hint = get_type_hints(verb.function, include_extras=True)[parameter.name]
+    # Not by get_type_hints, which would need the type of what the verb returns to be loaded.
+    hint = parameter.annotation
     text = None
     if get_origin(hint) is Annotated:
         hint, text = get_args(hint)[:2]

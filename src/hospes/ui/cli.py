@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Annotated, Any, Final
 
 import typer
@@ -17,24 +16,16 @@ from hospes.ui.bind import application
 from hospes.ui.foreground import Foreground
 from hospes.ui.present import present, remarks, sentence
 from hospes.ui.progress import ProgressLine
+from hospes.ui.signals import Stopped, raise_stopped
 
 FAILURE: Final = 1
 USAGE: Final = 2
 SIGNALLED: Final = 128
 
 
-class Stopped(BaseException):
-    """A signal asked this process to end; raised where the main thread is, so that it tidies up."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """The `hospes` program: run it on the arguments and exit."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    raise_stopped()
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
 
 
@@ -51,8 +42,7 @@ def run(argv: list[str]) -> int:
         return _fail(str(error), FAILURE)
     except Stopped as stopped:
         progress.close()
-        name = signal.Signals(stopped.number).name
-        return _fail(f"Stopped by {name}.", SIGNALLED + stopped.number)
+        return _fail(f"stopped by {stopped.name}", SIGNALLED + stopped.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNALLED + signal.SIGPIPE
@@ -93,10 +83,6 @@ def _show(result: Any) -> int:
         if text:
             print(text, file=stream, flush=True)
     return int(getattr(result, "exit_code", 0))
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped(number)
 
 
 def _apology(error: Exception) -> str:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from hospes.ui.piped import PipedInput
+from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Foreground:
                 files = vm.join_console(None, drain, on_end=vm.stop)
                 PipedInput(vm, source).start()
             stack.callback(files.close)
-            return vm.run_here()
+            with Deferred(vm.stop):
+                return vm.run_here()
 
     def output(self, data: bytes) -> None:
         """Pass on at once what a command in the guest wrote."""
