@@ -104,7 +104,9 @@ def check_range(device: BlockDevice, offset: int, length: int) -> None:
 def check_writable(device: BlockDevice, offset: int, length: int) -> None:
     """ReadOnlyImageError or OutOfRangeError unless the range may be written."""
     if device.read_only:
-        raise ReadOnlyImageError(f"{device.name} is open for reading only; open it for writing")
+        raise ReadOnlyImageError(
+            f"disk {device.name} is open for reading only; open it for writing"
+        )
     check_range(device, offset, length)
 
 

@@ -105,7 +105,8 @@ def _open_files(
         opened.callback(file.close)
         if file.identity in seen or len(found) == LAYERS_MAX:
             raise StorageError(
-                f"{found[0].path} is based on itself or on more than {LAYERS_MAX} images; rebase it"
+                f"disk {found[0].path} is based on itself or on more than {LAYERS_MAX} images; "
+                "rebase it"
             )
         seen.add(file.identity)
         header = read_header(file) if kind is DiskFormat.QCOW2 else None
@@ -120,7 +121,7 @@ def backing_path(image: Path, name: str) -> Path:
     """The path of a backing file from its name in an image's header."""
     if _PROTOCOL.match(name):
         raise StorageError(
-            f"{image} is based on {name!r}, which is not a file; convert it with qemu-img"
+            f"disk {image} is based on {name!r}, which is not a file; convert it with qemu-img"
         )
     return image.parent / name
 
@@ -138,7 +139,8 @@ def _check_place(backing: Path, directory: Path, image: Path, around: Surroundin
     if any(backing.is_relative_to(around.files.resolve(place)) for place in around.places):
         return
     raise StorageError(
-        f"{image} is based on {backing}, which is not in {directory}; move it there or allow its "
+        f"disk {image} is based on {backing}, which is not in {directory}; move it there or "
+        "allow its "
         "directory with --allow"
     )
 

@@ -28,7 +28,9 @@ def commit_image(
     try:
         backing = top.backing
         if not isinstance(top, Qcow2Image) or backing is None:
-            raise StorageError(f"{path} is based on no other image, so there is nowhere to commit")
+            raise StorageError(
+                f"disk {path} is based on no other image, so there is nowhere to commit"
+            )
         _copy_down(top, backing, progress)
         top.clear()
         top.flush()

@@ -29,7 +29,7 @@ def convert_image(
     around = around or Surroundings()
     kind = format_of(target, target_format)
     if compressed and kind is DiskFormat.RAW:
-        raise StorageError(f"{target} is raw and cannot be compressed; make it qcow2")
+        raise StorageError(f"disk {target} is raw and cannot be compressed; make it qcow2")
     disk = open_image(source, source_format, around=around)
     try:
         with new_file(target, around) as file:

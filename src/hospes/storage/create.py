@@ -41,7 +41,9 @@ def create_image(
     options = options or Qcow2Options()
     if backing is not None:
         if kind is DiskFormat.RAW:
-            raise StorageError(f"{path} is raw and cannot be based on {backing}; make it qcow2")
+            raise StorageError(
+                f"disk {path} is raw and cannot be based on {backing}; make it qcow2"
+            )
         backing_format = format_of(backing, backing_format)
         check_place(path, backing, around)
         base_bytes = _size_of(backing, backing_format, around)
@@ -49,7 +51,7 @@ def create_image(
         name = backing_name(path, backing, around)
         options = replace(options, backing=name, backing_format=str(backing_format))
     if size_bytes is None:
-        raise StorageError(f"{path} needs a size; add --size")
+        raise StorageError(f"disk {path} needs a size; add --size")
     check_disk_size(size_bytes)
     with new_file(path, around) as file:
         if kind is DiskFormat.RAW:

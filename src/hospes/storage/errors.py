@@ -37,7 +37,7 @@ class HostFileError(StorageError):
     def __init__(self, name: str, number: int, doing: str) -> None:
         self.errno = number
         why = REASONS.get(number) or f"{os.strerror(number).lower()}; check the host's disk"
-        super().__init__(f"{name} cannot be {doing}: {why}")
+        super().__init__(f"disk {name} cannot be {doing}: {why}")
 
     @property
     def is_full(self) -> bool:

@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from hospes.spec.disk import DiskFormat
+from hospes.storage.chain import Surroundings, open_image
 from hospes.storage.errors import StorageError
-from hospes.storage.formats import FOREIGN
+from hospes.storage.formats import FOREIGN, format_of
 
 _DESCRIPTOR_BYTES: Final = 1 << 20
 _EXTENT: Final = re.compile(rb'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\w+\s+"([^"\n]*)"', re.MULTILINE)
@@ -20,24 +22,28 @@ def is_foreign(path: Path) -> bool:
     return path.suffix.lower() in FOREIGN
 
 
-def convert_foreign(source: Path, target: Path, target_format: str) -> None:
-    """Convert where the source or the target is foreign; the target must not exist."""
+def convert_foreign(
+    source: Path,
+    source_format: DiskFormat | None,
+    target: Path,
+    target_format: DiskFormat | None,
+    around: Surroundings,
+) -> None:
+    """Convert where the source or the target is foreign; the target appears when it is complete."""
     program = shutil.which("qemu-img")
     if program is None:
         one = source if is_foreign(source) else target
         raise StorageError(
-            f"{one} needs qemu-img, which is not here; install the package qemu-utils"
+            f"disk {one} needs qemu-img, which is not here; install package qemu-utils"
         )
     if target.exists():
-        raise StorageError(f"{target} exists already; choose another name or remove it first")
-    if is_foreign(source):
-        refuse_other_files(source)
-    source_format = FOREIGN.get(source.suffix.lower(), "qcow2")
+        raise StorageError(f"disk {target} exists already; choose another name or remove it first")
+    kinds = _source_kind(source, source_format, around), _target_kind(target, target_format)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
-    words = [program, "convert", "-f", source_format, "-O", target_format]
+    names = f"file:{source.absolute()}", f"file:{temporary.absolute()}"
     try:
         done = subprocess.run(
-            [*words, f"file:{source.absolute()}", f"file:{temporary.absolute()}"],
+            [program, "convert", "-f", kinds[0], "-O", kinds[1], *names],
             capture_output=True,
             text=True,
             check=False,
@@ -45,10 +51,23 @@ def convert_foreign(source: Path, target: Path, target_format: str) -> None:
         )
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise StorageError(f"{source} cannot be converted: {why}; check the file")
+            raise StorageError(f"disk {source} cannot be converted: {why}; check the file")
         temporary.rename(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _source_kind(source: Path, told: DiskFormat | None, around: Surroundings) -> str:
+    """What qemu-img calls the source, which names no files it should not."""
+    if is_foreign(source):
+        refuse_other_files(source)
+        return FOREIGN[source.suffix.lower()]
+    open_image(source, told, around=around).close()
+    return format_of(source, told)
+
+
+def _target_kind(target: Path, told: DiskFormat | None) -> str:
+    return FOREIGN.get(target.suffix.lower()) or format_of(target, told)
 
 
 def refuse_other_files(source: Path) -> None:
@@ -59,10 +78,12 @@ def refuse_other_files(source: Path) -> None:
         with source.open("rb") as file:
             start = file.read(_DESCRIPTOR_BYTES)
     except OSError as error:
-        raise StorageError(f"{source} cannot be read; check the path") from error
+        raise StorageError(f"disk {source} cannot be read; check the path") from error
     if _PARENT.search(start):
-        raise StorageError(f"{source} is based on another disk; convert it where it was made")
+        raise StorageError(f"disk {source} is based on another disk; convert it where it was made")
     for match in _EXTENT.finditer(start):
         name = match[1].decode("utf-8", "replace")
         if "/" in name or "\\" in name or (source.parent / name).is_symlink():
-            raise StorageError(f"{source} keeps its data in {name!r}, outside of its directory")
+            raise StorageError(
+                f"disk {source} keeps its data in {name!r}, outside of its directory"
+            )

@@ -21,7 +21,7 @@ def format_of(path: Path, told: DiskFormat | None = None) -> DiskFormat:
         return found
     if path.suffix.lower() in FOREIGN:
         raise StorageError(
-            f"{path} is in a foreign format; convert it with 'hospes disk convert' first"
+            f"disk {path} is in a foreign format; convert it with 'hospes disk convert' first"
         )
     raise StorageError(f"the name of {path} does not tell its format; say raw or qcow2")
 
@@ -33,13 +33,14 @@ def backing_format_of(image: str, path: Path, named: str | None) -> DiskFormat:
             return format_of(path)
         except StorageError as error:
             raise StorageError(
-                f"{image} does not name the format of its backing file {path}; rebase it with "
+                f"disk {image} does not name the format of its backing file {path}; rebase it with "
                 "--unsafe and --backing-format"
             ) from error
     try:
         return DiskFormat(named)
     except ValueError as error:
         raise StorageError(
-            f"{image} has a backing file of format {named!r}, which Hospes does not use; convert "
+            f"disk {image} has a backing file of format {named!r}, which Hospes does not use; "
+            "convert "
             "it with qemu-img"
         ) from error

@@ -60,7 +60,9 @@ def _lock_whole(fd: int, name: str, writable: bool) -> None:
 
 
 def _in_use(name: str) -> ImageInUseError:
-    return ImageInUseError(f"{name} is in use by another machine or program; stop that one first")
+    return ImageInUseError(
+        f"disk {name} is in use by another machine or program; stop that one first"
+    )
 
 
 def _failure(error: OSError, name: str) -> Exception:

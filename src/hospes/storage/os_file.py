@@ -185,7 +185,9 @@ class OsFiles:
         try:
             mode = os.fstat(fd).st_mode
             if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
-                raise StorageError(f"{name} is not a file; name a disk image or a block device")
+                raise StorageError(
+                    f"disk {name} is not a file; name a disk image or a block device"
+                )
             if locked:
                 lock(fd, name, writable=writable)
         except BaseException:

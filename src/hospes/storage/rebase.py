@@ -21,8 +21,9 @@ from hospes.storage.qcow2.image import Qcow2Image, open_qcow2
 def rebase_image(
     path: Path,
     backing: Path | None,
-    backing_format: DiskFormat | None = None,
+    format: DiskFormat | None = None,
     *,
+    backing_format: DiskFormat | None = None,
     unsafe: bool = False,
     around: Surroundings | None = None,
     progress: Progress = silent,
@@ -33,8 +34,8 @@ def rebase_image(
     the old one is gone.
     """
     around = around or Surroundings()
-    if format_of(path, DiskFormat.QCOW2 if not path.suffix else None) is not DiskFormat.QCOW2:
-        raise StorageError(f"{path} is raw and is based on nothing; convert it to qcow2 first")
+    if format_of(path, format) is DiskFormat.RAW:
+        raise StorageError(f"disk {path} is raw and is based on nothing; convert it to qcow2 first")
     if backing is not None:
         backing_format = format_of(backing, backing_format)
         check_place(path, backing, around)

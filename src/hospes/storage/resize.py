@@ -22,7 +22,8 @@ def resize_image(
     try:
         if size_bytes < device.size_bytes and not shrink:
             raise StorageError(
-                f"{path} would lose everything beyond {format_size(size_bytes)}; shrink the file "
+                f"disk {path} would lose everything beyond {format_size(size_bytes)}; shrink the "
+                "file "
                 "systems on it first, then add --shrink"
             )
         device.resize(size_bytes)

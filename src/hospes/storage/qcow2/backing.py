@@ -63,6 +63,6 @@ def _place(header: Header, area: int, length: int, name: str) -> int:
         place = high
     if length > BACKING_NAME_MAX_BYTES or place + length > cluster:
         raise StorageError(
-            f"{name} has no room for a backing file name of {length} bytes; use a shorter path"
+            f"disk {name} has no room for a backing file name of {length} bytes; use a shorter path"
         )
     return place

@@ -52,4 +52,4 @@ def _table_ranges(file: HostFile, header: Header, offset: int, entries: int) -> 
 
 
 def _damaged(file: HostFile, what: str) -> DamagedImageError:
-    return DamagedImageError(f"{file.name} has a bitmap {what}, which cannot be")
+    return DamagedImageError(f"disk {file.name} has a bitmap {what}, which cannot be")

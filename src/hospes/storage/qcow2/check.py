@@ -148,13 +148,14 @@ class Checker:
             return
         if index >= len(meta.refcounts.table.words):
             raise StorageError(
-                f"{meta.file.name} uses clusters that its refcount table cannot count; convert it"
+                f"disk {meta.file.name} uses clusters that its refcount table cannot count; "
+                "convert it"
             )
         first = index * meta.g.block_entries
         places = range(first, first + meta.g.block_entries)
         free = next((cluster for cluster in places if not self.references.count(cluster)), None)
         if free is None:
-            raise StorageError(f"{meta.file.name} has no room for its counts; convert it")
+            raise StorageError(f"disk {meta.file.name} has no room for its counts; convert it")
         meta.refcounts.add_block(index, free)
         self.references.add(free)
 
@@ -166,7 +167,7 @@ def check_qcow2(file: HostFile, repair: Repair | None = None) -> CheckReport:
     if repair is None:
         return before
     if header.version < 3 or header.refcount_order != layout.WRITTEN_REFCOUNT_ORDER:
-        raise StorageError(f"{file.name} has a layout that is only read; convert it")
+        raise StorageError(f"disk {file.name} has a layout that is only read; convert it")
     meta = Metadata(file, header)
     Checker(meta).mend(repair)
     after = Checker(Metadata(file, header)).report()

@@ -127,7 +127,9 @@ def read_header(file: HostFile) -> Header:
     """The header of a file; DamagedImageError or UnsupportedImageError if it cannot be used."""
     start = file.read(0, layout.SECTOR_BYTES)
     if len(start) < V2.size or start[:4] != layout.MAGIC:
-        raise DamagedImageError(f"{file.name} is not a qcow2 image; check the path and the format")
+        raise DamagedImageError(
+            f"disk {file.name} is not a qcow2 image; check the path and the format"
+        )
     header = _unpack(start, file.name)
     cluster = start
     if len(start) == layout.SECTOR_BYTES < header.geometry.cluster_bytes:
@@ -145,10 +147,13 @@ def _unpack(start: bytes, name: str) -> Header:
     f = V2.unpack_from(start)
     version, cluster_bits = f[1], f[4]
     if version not in (2, 3):
-        raise UnsupportedImageError(f"{name} is qcow2 version {version}; only 2 and 3 can be read")
+        raise UnsupportedImageError(
+            f"disk {name} is qcow2 version {version}; only 2 and 3 can be read"
+        )
     if not layout.CLUSTER_BITS_MIN <= cluster_bits <= layout.CLUSTER_BITS_MAX:
         raise UnsupportedImageError(
-            f"{name} has clusters of 2**{cluster_bits} bytes; only 512 bytes to 2 MiB can be used"
+            f"disk {name} has clusters of 2**{cluster_bits} bytes; only 512 bytes to 2 MiB can "
+            "be used"
         )
     header = Header(
         version, cluster_bits, f[5], f[7], f[8], f[9], f[10], f[2], f[3], f[6], f[11], f[12],
@@ -162,18 +167,18 @@ def _unpack(start: bytes, name: str) -> Header:
 
 def _unpack_version_3(header: Header, start: bytes, name: str) -> Header:
     if len(start) < V3_BYTES:
-        raise DamagedImageError(f"{name} ends within its header; restore it from a copy")
+        raise DamagedImageError(f"disk {name} ends within its header; restore it from a copy")
     incompatible, compatible, autoclear, order, length = V3.unpack_from(start, V2.size)
     if order > 6 or length < V3_BYTES or length % 8 or length > 1 << header.cluster_bits:
         raise DamagedImageError(
-            f"{name} has a header with refcount order {order} and length {length}, which "
+            f"disk {name} has a header with refcount order {order} and length {length}, which "
             "cannot be; restore it from a copy"
         )
     compression = start[V3_BYTES] if length > V3_BYTES and len(start) > V3_BYTES else 0
     named = bool(incompatible & layout.COMPRESSION_TYPE)
     if compression not in tuple(Compression) or named != (compression != 0):
         raise UnsupportedImageError(
-            f"{name} has clusters compressed by method {compression}; only zlib and zstd "
+            f"disk {name} has clusters compressed by method {compression}; only zlib and zstd "
             "can be read"
         )
     return replace(
@@ -192,20 +197,23 @@ def _refuse_unknown(header: Header, name: str) -> None:
     if unknown:
         bits = ", ".join(str(bit) for bit in range(64) if unknown >> bit & 1)
         raise UnsupportedImageError(
-            f"{name} uses incompatible features unknown to Hospes (bits {bits}); convert it with "
+            f"disk {name} uses incompatible features unknown to Hospes (bits {bits}); convert it "
+            "with "
             "the program that made it"
         )
     if header.incompatible & layout.EXTERNAL_DATA:
         raise UnsupportedImageError(
-            f"{name} keeps its data in another file, which Hospes does not follow; convert it "
+            f"disk {name} keeps its data in another file, which Hospes does not follow; convert it "
             "with qemu-img"
         )
     if header.crypt_method:
-        raise UnsupportedImageError(f"{name} is encrypted; decrypt it first with qemu-img convert")
+        raise UnsupportedImageError(
+            f"disk {name} is encrypted; decrypt it first with qemu-img convert"
+        )
     extended = header.incompatible & layout.EXTENDED_L2
     if extended and header.cluster_bits < layout.EXTENDED_CLUSTER_BITS_MIN:
         raise DamagedImageError(
-            f"{name} has subclusters in clusters of {1 << header.cluster_bits} bytes, which "
+            f"disk {name} has subclusters in clusters of {1 << header.cluster_bits} bytes, which "
             "cannot be; restore it from a copy"
         )
 
@@ -221,7 +229,8 @@ def _unpack_extensions(header: Header, cluster: bytes, name: str) -> tuple[Exten
         at += _EXTENSION.size
         if length > end - at:
             raise DamagedImageError(
-                f"{name} has a header extension of {length} bytes that does not fit; restore it "
+                f"disk {name} has a header extension of {length} bytes that does not fit; "
+                "restore it "
                 "from a copy"
             )
         found.append(Extension(kind, cluster[at : at + length]))
@@ -236,7 +245,7 @@ def _read_backing(header: Header, file: HostFile) -> str | None:
     fits = offset + length <= 1 << header.cluster_bits
     if length > layout.BACKING_NAME_MAX_BYTES or offset < header.header_length or not fits:
         raise DamagedImageError(
-            f"{file.name} has a backing file name of {length} bytes at {offset}, which cannot "
+            f"disk {file.name} has a backing file name of {length} bytes at {offset}, which cannot "
             "be; restore it from a copy"
         )
     data = file.read(offset, length)
@@ -244,10 +253,12 @@ def _read_backing(header: Header, file: HostFile) -> str | None:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise DamagedImageError(
-            f"{file.name} has a backing file name that is not text; rebase it"
+            f"disk {file.name} has a backing file name that is not text; rebase it"
         ) from error
     if "\0" in text or len(data) < length:
-        raise DamagedImageError(f"{file.name} has a backing file name that is not text; rebase it")
+        raise DamagedImageError(
+            f"disk {file.name} has a backing file name that is not text; rebase it"
+        )
     return text or None
 
 
@@ -263,12 +274,12 @@ def check_places(header: Header, file: HostFile) -> None:
     )  # fmt: skip
     if header.l1_size < g.l1_entries(header.size_bytes):
         raise DamagedImageError(
-            f"{file.name} has an L1 table of {header.l1_size} entries, too few for its "
+            f"disk {file.name} has an L1 table of {header.l1_size} entries, too few for its "
             f"{header.size_bytes} bytes; restore it from a copy"
         )
     if header.snapshot_count > layout.SNAPSHOTS_MAX:
         raise DamagedImageError(
-            f"{file.name} claims {header.snapshot_count} snapshots; restore it from a copy"
+            f"disk {file.name} claims {header.snapshot_count} snapshots; restore it from a copy"
         )
 
 
@@ -278,6 +289,6 @@ def _check_table(
     misplaced = offset % g.cluster_bytes or (length and not offset)
     if misplaced or length > limit or offset + length > file_size:
         raise DamagedImageError(
-            f"{name} has a {what} of {length} bytes at {offset}, which does not fit the file; "
+            f"disk {name} has a {what} of {length} bytes at {offset}, which does not fit the file; "
             "restore it from a copy"
         )

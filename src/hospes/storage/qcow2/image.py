@@ -226,20 +226,22 @@ def check_may_write(header: Header, name: str) -> None:
     """UnsupportedImageError or DamagedImageError if the image must not be written to."""
     if header.version < 3:
         raise UnsupportedImageError(
-            f"{name} is qcow2 version 2, which is read only; convert it first"
+            f"disk {name} is qcow2 version 2, which is read only; convert it first"
         )
     if header.refcount_order != layout.WRITTEN_REFCOUNT_ORDER:
         raise UnsupportedImageError(
-            f"{name} has reference counts of {1 << header.refcount_order} bits, of which only 16 "
+            f"disk {name} has reference counts of {1 << header.refcount_order} bits, of which "
+            "only 16 "
             "are written; convert it first"
         )
     if header.is_corrupt:
         raise DamagedImageError(
-            f"{name} is marked as corrupt; run 'hospes disk check --repair all' or open it for "
+            f"disk {name} is marked as corrupt; run 'hospes disk check --repair all' or open it "
+            "for "
             "reading only"
         )
     if header.is_dirty:
         raise DamagedImageError(
-            f"{name} was not closed by a program that postpones its reference counts; run "
+            f"disk {name} was not closed by a program that postpones its reference counts; run "
             "'hospes disk check --repair all'"
         )

@@ -38,7 +38,7 @@ def make_qcow2(file: HostFile, size_bytes: int, options: Qcow2Options) -> None:
     l1_entries = geometry.l1_entries(size_bytes)
     if l1_entries * 8 > layout.L1_MAX_BYTES:
         raise StorageError(
-            f"{file.name} cannot have {size_bytes} bytes with clusters of "
+            f"disk {file.name} cannot have {size_bytes} bytes with clusters of "
             f"{options.cluster_bytes} bytes; use larger clusters"
         )
     l1_clusters = max(1, geometry.clusters(l1_entries * 8))
@@ -70,7 +70,7 @@ def pack_first_cluster(header: Header, name: str) -> bytes:
     too_long = len(backing) > layout.BACKING_NAME_MAX_BYTES
     if too_long or offset + len(backing) > 1 << header.cluster_bits:
         raise StorageError(
-            f"{name} has no room for a backing file name of {len(backing)} bytes; "
+            f"disk {name} has no room for a backing file name of {len(backing)} bytes; "
             "use a shorter path"
         )
     placed = replace(header, backing_offset=offset if backing else 0, backing_length=len(backing))

@@ -153,7 +153,7 @@ class Mapping:
                 data = decompress(method, packed, self._g.cluster_bytes)
             except CompressionError as error:
                 raise DamagedImageError(
-                    f"{self._file.name} has a compressed cluster at {host} that cannot be "
+                    f"disk {self._file.name} has a compressed cluster at {host} that cannot be "
                     f"unpacked ({error}); restore it from a copy"
                 ) from error
         self._unpacked[key] = data

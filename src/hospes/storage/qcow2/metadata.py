@@ -162,7 +162,7 @@ class Metadata:
 
     def damage(self, what: str) -> DamagedImageError:
         """The error to raise where the image contradicts itself."""
-        return DamagedImageError(f"{self.file.name} has {what}; run 'hospes disk check'")
+        return DamagedImageError(f"disk {self.file.name} has {what}; run 'hospes disk check'")
 
     def mark_corrupt(self) -> None:
         """Have nobody write to the image before it is repaired, as far as the host lets us."""

@@ -66,7 +66,7 @@ class Refcounts:
         count = (block[index] if block else 0) + delta
         if block is None or not 0 <= count <= self.g.refcount_max:
             raise DamagedImageError(
-                f"{self._file.name} would count {count} references to cluster {cluster}; "
+                f"disk {self._file.name} would count {count} references to cluster {cluster}; "
                 "run 'hospes disk check --repair all'"
             )
         block[index] = count
@@ -118,7 +118,8 @@ class Refcounts:
         needed = self.g.clusters((index + 1) * 8 * 3 // 2)
         if needed << self.g.cluster_bits > layout.REFCOUNT_TABLE_MAX_BYTES:
             raise StorageError(
-                f"{self._file.name} cannot grow further with clusters of {self.g.cluster_bytes} "
+                f"disk {self._file.name} cannot grow further with clusters of "
+                f"{self.g.cluster_bytes} "
                 "bytes; convert it to an image with larger clusters"
             )
         words = self.table.words[:]
@@ -148,7 +149,7 @@ class Refcounts:
             return False
         if cluster in self.reserved:
             raise DamagedImageError(
-                f"{self._file.name} counts no references to cluster {cluster}, which holds "
+                f"disk {self._file.name} counts no references to cluster {cluster}, which holds "
                 "metadata; run 'hospes disk check --repair all'"
             )
         block[index] = 1
@@ -172,7 +173,8 @@ class Refcounts:
         cluster = index * self.g.block_entries
         if cluster in self.reserved:
             raise DamagedImageError(
-                f"{self._file.name} has metadata in cluster {cluster}, which it does not count; "
+                f"disk {self._file.name} has metadata in cluster {cluster}, which it does not "
+                "count; "
                 "run 'hospes disk check --repair all'"
             )
         self.add_block(index, cluster)[0] = 1
@@ -181,13 +183,14 @@ class Refcounts:
     def _read_block(self, offset: int) -> "array[int]":
         if offset % self.g.cluster_bytes:
             raise DamagedImageError(
-                f"{self._file.name} has a refcount block at {offset}, which is no cluster; run "
+                f"disk {self._file.name} has a refcount block at {offset}, which is no cluster; "
+                "run "
                 "'hospes disk check'"
             )
         data = self._file.read(offset, self.g.cluster_bytes)
         if len(data) < self.g.cluster_bytes:
             raise DamagedImageError(
-                f"{self._file.name} ends within a refcount block at {offset}; run "
+                f"disk {self._file.name} ends within a refcount block at {offset}; run "
                 "'hospes disk check'"
             )
         return unpack(data, self.g.refcount_order)

@@ -31,7 +31,8 @@ def shrink(meta: Metadata, zeroer: Zeroer, size_bytes: int) -> None:
     """Make the disk smaller, then let go of what was cut off."""
     if meta.header.snapshot_count:
         raise StorageError(
-            f"{meta.file.name} has {meta.header.snapshot_count} internal snapshots and cannot be "
+            f"disk {meta.file.name} has {meta.header.snapshot_count} internal snapshots and "
+            "cannot be "
             "made smaller; convert it first"
         )
     meta.commit()
@@ -46,7 +47,7 @@ def check_size(meta: Metadata, size_bytes: int) -> None:
     largest = layout.L1_MAX_BYTES // _ENTRY_BYTES * meta.g.l2_span
     if size_bytes > largest:
         raise StorageError(
-            f"{meta.file.name} cannot have {size_bytes} bytes; with clusters of "
+            f"disk {meta.file.name} cannot have {size_bytes} bytes; with clusters of "
             f"{meta.g.cluster_bytes} bytes the most is {largest}"
         )
 

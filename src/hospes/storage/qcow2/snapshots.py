@@ -76,4 +76,6 @@ def _read_entry(file: HostFile, at: int, number: int) -> tuple[Snapshot, int]:
 
 
 def _damaged(name: str, what: str) -> DamagedImageError:
-    return DamagedImageError(f"{name} has a snapshot table that {what}; restore it from a copy")
+    return DamagedImageError(
+        f"disk {name} has a snapshot table that {what}; restore it from a copy"
+    )

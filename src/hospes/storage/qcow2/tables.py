@@ -40,7 +40,7 @@ def read_words(file: HostFile, offset: int, count: int) -> "array[int]":
     data = file.read(offset, count * 8)
     if len(data) < count * 8:
         raise DamagedImageError(
-            f"{file.name} ends within a table at {offset}; restore it from a copy or try "
+            f"disk {file.name} ends within a table at {offset}; restore it from a copy or try "
             "'hospes disk check'"
         )
     return unpack(data)
