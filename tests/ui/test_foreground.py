@@ -91,8 +91,8 @@ def test_a_signal_ends_the_run_with_one_sentence(
         process.send_signal(number)
         assert process.wait(DEADLINE_S) == 128 + number
         assert termios.tcgetattr(theirs) == before
-        said = read_until(ours, b"\n")
-        assert said.strip() == f"hospes: Stopped by {number.name}.".encode()
+        said = read_until(ours, f"hospes: Stopped by {number.name}.".encode())
+        assert said.strip().count(b"\n") == 0
 
 
 def test_a_signal_between_pipes(spinning: str, engine: str) -> None:

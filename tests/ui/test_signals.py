@@ -27,9 +27,14 @@ def test_a_signal_is_raised(number: signal.Signals) -> None:
 def test_a_deferred_signal_is_raised_at_the_end() -> None:
     raise_stopped()
     steps = []
-    with pytest.raises(Stopped), Deferred(lambda: steps.append("stop")):
-        signal.raise_signal(signal.SIGTERM)
-        steps.append("finished")
+
+    def work() -> None:
+        with Deferred(lambda: steps.append("stop")):
+            signal.raise_signal(signal.SIGTERM)
+            steps.append("finished")
+
+    with pytest.raises(Stopped):
+        work()
     assert steps == ["stop", "finished"]
     with pytest.raises(Stopped):
         signal.raise_signal(signal.SIGTERM)

@@ -25,6 +25,7 @@ class Foreground:
         with ExitStack() as stack:
             if os.isatty(source):
                 print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
+                stack.callback(print, file=sys.stderr)  # off the guest's last line
                 stack.enter_context(RawTerminal(source))
                 files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
             else:
