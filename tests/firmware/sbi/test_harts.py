@@ -87,6 +87,7 @@ def test_hart_start_hands_over_in_supervisor_mode(trio: FakePlatform) -> None:
     assert hart.instret == 99
     assert hart.medeleg & (1 << 9) == 0
     assert hart.medeleg & 0xB1FF == 0xB1FF
+    assert hart.mcounteren & hart.scounteren == 7  # U-mode reads cycle, time and instret
     assert trio.woken == [2]
     assert ("flush_tlb",) in trio.ports[2].log
 

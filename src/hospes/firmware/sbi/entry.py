@@ -30,13 +30,14 @@ def enter_supervisor(hart: Hart, gpa: int, argument: int) -> None:
     """Set a hart up as SBI hands it over: at gpa in S-mode, a0 its id, a1 the argument.
 
     Paging and interrupts are off (SBI 2.0, 9.1). Every exception but an ecall from S-mode is the
-    supervisor's own, as are the timer (Sstc), the counters and the cache-block operations.
+    supervisor's own, as are the timer (Sstc), the counters and the cache-block operations. User
+    programs may read the counters: as with OpenSBI, for Linux leaves that as it finds it.
     """
     reset(hart)
     hart.host_sbi = 1
     hart.medeleg = DELEGATED_EXCEPTIONS
     hart.mideleg = SUPERVISOR_INTERRUPTS
-    hart.mcounteren = COUNTERS
+    hart.mcounteren = hart.scounteren = COUNTERS
     hart.menvcfg = ENVCFG_STCE | ENVCFG_ADUE | ENVCFG_CBZE | ENVCFG_CBCFE | ENVCFG_CBIE
     hart.pmpcfg[0] = PMP_NAPOT | PMP_RWX
     hart.pmpaddr[0] = PMP_EVERYTHING
