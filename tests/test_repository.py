@@ -107,3 +107,10 @@ def test_every_test_folder_mirrors_what_it_tests() -> None:
         if folder.is_dir() and folder.name not in apart:
             mirrored = [ROOT / "src" / "hospes" / folder.name, ROOT / folder.name]
             assert any(path.is_dir() for path in mirrored), relative(folder)
+
+
+def test_documents_name_only_files_that_exist() -> None:
+    path = re.compile(r"`((?:src|tests|docs|bench|fuzz)/[\w./-]+)`")
+    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        named = path.findall(document.read_text())
+        assert not [name for name in named if not (ROOT / name).exists()], relative(document)
