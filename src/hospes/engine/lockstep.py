@@ -26,6 +26,25 @@ DERIVED: Final = {
 }  # fmt: skip
 """Words of a hart that are not its architectural state."""
 
+
+
+def _architectural() -> list[slice]:
+    """The runs of words of a hart that are its architectural state."""
+    slices: list[slice] = []
+    for name, length in Hart.lengths.items():
+        start = Hart.offsets[name] // 8
+        end = start + (SINK if name == "x" else length)
+        if name in DERIVED:
+            continue
+        if slices and slices[-1].stop == start:
+            slices[-1] = slice(slices[-1].start, end)
+        else:
+            slices.append(slice(start, end))
+    return slices
+
+
+ARCHITECTURAL: Final = _architectural()
+
 Complete = Callable[[Hart], Exit | None]
 
 
@@ -142,6 +161,14 @@ class Lockstep:
     def _differences(self, pages: list[int]) -> list[str]:
         """A line for each register, CSR and page of memory that differs."""
         a, b = self.leader.hart, self.follower.hart
+        lines: list[str] = []
+        if any(a.words[part] != b.words[part] for part in ARCHITECTURAL):
+            lines = self._register_differences(a, b)
+        for page in pages:
+            lines.extend(self._page_difference(page))
+        return lines
+
+    def _register_differences(self, a: Hart, b: Hart) -> list[str]:
         lines = []
         for name, length in Hart.lengths.items():
             if name in DERIVED:
@@ -152,8 +179,6 @@ class Lockstep:
                 if mine != theirs and (name, number) != ("x", SINK):
                     label = name if length == 1 else f"{name}[{number}]"
                     lines.append(f"{label}: {self._pair(mine, theirs)}")
-        for page in pages:
-            lines.extend(self._page_difference(page))
         return lines
 
     def _page_difference(self, page: int) -> list[str]:
