@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import hospes
 from hospes.base.paths import cache_directory
+from hospes.compiler.cache import ObjectCache
 from hospes.compiler.code import Code, cache_key, function, load, source_files
 
 PACKAGES: Final = ("base", "isa", "compiler", "memory", "engine")
@@ -37,16 +36,14 @@ def load_engine(progress: Progress = silent) -> Callable[[int], None]:
 
 
 def _object_code(key: str, progress: Progress) -> bytes:
-    path = cache_directory() / "native" / f"{key}.o"
-    try:
-        return path.read_bytes()
-    except OSError:
-        pass
-    progress("generating native code for this processor (once)")
-    from hospes.compiler.native import compile_text
+    cache = ObjectCache(cache_directory() / "native")
+    code = cache.get(key)
+    if code is None:
+        progress("generating native code for this processor (once)")
+        from hospes.compiler.native import compile_text
 
-    code = compile_text(_engine_text())
-    _store(path, code)
+        code = compile_text(_engine_text())
+        cache.put(key, code)
     return code
 
 
@@ -56,18 +53,3 @@ def _engine_text() -> str:
     from hospes.isa.riscv.profile import RV64
 
     return engine_text(RV64)
-
-
-def _store(path: Path, code: bytes) -> None:
-    """Put an object into the cache atomically; a cache that cannot be written is done without."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                file.write(code)
-                file.close()
-                os.replace(file.name, path)
-            except OSError:
-                Path(file.name).unlink(missing_ok=True)
-    except OSError:
-        return
