@@ -31,6 +31,13 @@ def test_output_and_exit_code_are_the_guests(tmp_path: Path, engine: str, code: 
     assert "hospes:" not in done.stderr
 
 
+def test_a_program_started_without_standard_streams(tmp_path: Path) -> None:
+    program = bare_metal(tmp_path / "p.bin", SAY + END.format(code=5))
+    closed = ["sh", "-c", '"$@" <&- >&- 2>&-', "sh"]
+    run = [*closed, *command("run", "--engine", "reference", "--bios", str(program))]
+    assert subprocess.run(run, timeout=DEADLINE_S, check=False).returncode == 5
+
+
 def test_stats_go_to_standard_error(tmp_path: Path, engine: str) -> None:
     program = bare_metal(tmp_path / "p.bin", SAY + END.format(code=3))
     done = hospes("run", "--bios", str(program), "--engine", engine, "--stats")

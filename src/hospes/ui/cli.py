@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -25,8 +26,16 @@ SIGNALLED: Final = 128
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The `hospes` program: run it on the arguments and exit."""
+    _complete_streams()
     raise_stopped()
     sys.exit(run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _complete_streams() -> None:
+    """A process may be started without its standard streams; they are /dev/null then."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))
 
 
 def run(argv: list[str]) -> int:
