@@ -61,6 +61,7 @@ def run(wanted: argparse.Namespace) -> int:
             image = directory / "events.bin"
             image.write_bytes(assemble_events(scale, REPETITIONS))
             measures.append(measure_events(image, scale))
+        environment = look_around(programs, guest.made_of, rounds)
         tell("Warming up")
         warm_up(programs, guest)
         samples = in_turn(programs, measures, rounds, tell)
@@ -70,7 +71,6 @@ def run(wanted: argparse.Namespace) -> int:
         "Events": results(EVENT_ROWS, samples),
     }
     tables = {title: rows for title, rows in tables.items() if rows}
-    environment = look_around(programs, guest.made_of, rounds)
     console = Console()
     show(tables, environment, console if console.is_terminal else _wide())
     if wanted.json:

@@ -7,8 +7,11 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from bench.programs import Program
+
+BUSY: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,13 @@ class Environment:
     programs: dict[str, str]
     guest: str
     rounds: int
+    load: float
+    """The load average before measuring: how much other work the host had."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work disturbs what is measured."""
+        return self.load > BUSY * self.cores
 
     def lines(self) -> list[str]:
         """The facts as sentences of a report."""
@@ -33,11 +43,13 @@ class Environment:
             f"Host: {self.processor}, {self.cores} cores, {self.system}, "
             f"Python {self.python}, llvmlite {self.llvmlite}.",
             f"Guest: {self.guest}, one hart, 1 GiB.",
+            f"Load before: {self.load:.1f} on {self.cores} cores"
+            + ("; the host was busy, so trust processor time and least values." * self.busy or "."),
         ]
 
 
 def look_around(programs: list[Program], guest: str, rounds: int) -> Environment:
-    """The facts of this run."""
+    """The facts of a run that is about to begin."""
     return Environment(
         date=time.strftime("%Y-%m-%d"),
         processor=processor_name(Path("/proc/cpuinfo")),
@@ -48,6 +60,7 @@ def look_around(programs: list[Program], guest: str, rounds: int) -> Environment
         programs={program.name: program.version for program in programs},
         guest=guest,
         rounds=rounds,
+        load=os.getloadavg()[0],
     )
 
 

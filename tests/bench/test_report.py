@@ -1,5 +1,6 @@
 """Results, their judgement and their tables."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hospes.base.errors import HospesError
 
 ENVIRONMENT = Environment(
     "2026-01-02", "AMD EPYC", 2, "Linux 6.1", "3.11.7", "0.50.0",
-    {"QEMU": "7.2", "Hospes": "0.1"}, "linux 6.12", 3,
+    {"QEMU": "7.2", "Hospes": "0.1"}, "linux 6.12", 3, 0.25,
 )  # fmt: skip
 
 
@@ -70,6 +71,9 @@ def test_tables_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "1.00 (0.90 to 5.00)" in text
     assert "Host: AMD EPYC, 2 cores, Linux 6.1, Python 3.11.7, llvmlite 0.50.0." in text
+    assert "Load before: 0.2 on 2 cores." in text
+    busy = dataclasses.replace(ENVIRONMENT, load=3.0)
+    assert "Load before: 3.0 on 2 cores; the host was busy" in busy.lines()[-1]
 
 
 def test_tables_in_the_document(tmp_path: Path) -> None:
