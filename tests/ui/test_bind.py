@@ -6,11 +6,10 @@ from types import ModuleType
 from typing import Annotated, Any, Literal
 
 import pytest
-import typer
 
 from hospes.manager.manager import Manager
 from hospes.manager.verb import verb, verbs_of
-from hospes.ui.bind import application, summary
+from hospes.ui.bind import Answered, UsageError, bind, summary
 
 
 @verb("POST /things/{name}/move", "things move")
@@ -43,8 +42,7 @@ vars(MODULE).update(move=move, ls=ls)
 
 
 def call(words: Sequence[str], command: Sequence[str] = ()) -> Any:
-    app = application(verbs_of(MODULE), Manager(), command)
-    return app(list(words), prog_name="hospes", standalone_mode=False)()
+    return bind(verbs_of(MODULE), Manager(), words, command, "hospes 1")()
 
 
 def test_arguments_options_and_defaults() -> None:
@@ -80,18 +78,18 @@ def test_arguments_options_and_defaults() -> None:
     ],
 )
 def test_wrong_words_are_usage_errors(words: list[str]) -> None:
-    with pytest.raises(typer.TyperException):
+    with pytest.raises(UsageError):
         call(words)
 
 
 def test_a_command_goes_only_to_verbs_that_take_one() -> None:
-    with pytest.raises(typer.TyperException, match="takes no command"):
+    with pytest.raises(UsageError, match="takes no command"):
         call(["things", "ls"], ["x"])
 
 
 def test_help_comes_from_docstring_and_annotation(capsys: pytest.CaptureFixture[str]) -> None:
-    app = application(verbs_of(MODULE), Manager(), ())
-    app(["things", "move", "--help"], prog_name="hospes", standalone_mode=False)
+    with pytest.raises(Answered):
+        call(["things", "move", "--help"])
     text = capsys.readouterr().out
     assert "Move a thing to a place." in text
     assert "More about it" not in text

@@ -1,11 +1,12 @@
-"""Verbs as commands: a Typer application derived from the verbs' signatures."""
+"""Verbs as commands: a parser derived from the verbs' signatures."""
 
+import argparse
 import functools
 import inspect
+import types
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_origin
-
-import typer
+from enum import Enum
+from typing import Annotated, Any, Final, Literal, NoReturn, Union, get_args, get_origin
 
 from hospes.manager.manager import Manager
 from hospes.manager.verb import Verb
@@ -13,37 +14,50 @@ from hospes.manager.verb import Verb
 Bound = Callable[[], Any]
 """A verb with everything a user gave it, ready to be called."""
 
+DESCRIPTION: Final = "Hospes runs virtual machines: RISC-V guests, on a host with Python."
+TYPE_NAMES: Final = {int: "a whole number", float: "a number"}
 
-def application(verbs: Sequence[Verb], m: Manager, command: Sequence[str]) -> typer.Typer:
-    """A Typer whose commands return the Bound verb without calling it.
+
+class UsageError(Exception):
+    """The words on the command line do not fit the verb; the text is a sentence's beginning."""
+
+
+class Answered(Exception):  # noqa: N818 - no error: the parser itself has printed what was asked
+    """The parser did what the words ask for: help, or the version."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises instead of ending the process."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.HelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise Answered
+
+
+def bind(
+    verbs: Sequence[Verb], m: Manager, words: Sequence[str], command: Sequence[str], version: str
+) -> Bound:
+    """The verb that the words name, with its arguments; UsageError or Answered if there is none.
 
     `command` is what stood after `--`; verbs that take one get it.
     """
-    root = _group(None, "Hospes runs virtual machines: RISC-V guests, on a host with Python.")
-    groups: dict[str, typer.Typer] = {}
-    for verb in verbs:
-        *parents, name = verb.words
-        owner = root
-        if parents:
-            owner = groups.setdefault(parents[0], _group(parents[0], f"Verbs on {parents[0]}."))
-        owner.command(
-            name,
-            help=summary(verb.function),
-            options_metavar="[OPTIONS]" + (" [-- COMMAND...]" if verb.takes_command else ""),
-        )(_binder(verb, m, tuple(command)))
-    for name, group in groups.items():
-        root.add_typer(group, name=name)
-    return root
-
-
-def _group(name: str | None, text: str) -> typer.Typer:
-    return typer.Typer(
-        name=name,
-        help=text,
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-    )
+    parser = _parser(verbs, version)
+    given, unknown = parser.parse_known_args(list(words))
+    if unknown:
+        kind = "No such option:" if unknown[0].startswith("-") else "Unexpected argument"
+        raise UsageError(f"{kind} {unknown[0]}")
+    values = vars(given)
+    verb: Verb = values.pop("verb")
+    if command and not verb.takes_command:
+        raise UsageError(f"'hospes {' '.join(verb.words)}' takes no command after --")
+    positional = [p.name for p in verb.parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    arguments = [values.pop(name) for name in positional]
+    return functools.partial(verb.function, m, *arguments, *command, **values)
 
 
 def summary(function: Callable[..., Any]) -> str:
@@ -51,37 +65,84 @@ def summary(function: Callable[..., Any]) -> str:
     return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
 
 
-def _binder(verb: Verb, m: Manager, command: tuple[str, ...]) -> Callable[..., Bound]:
-    """A function with the signature Typer is to read, which binds instead of calling."""
-    parameters = [_parameter(p) for p in verb.parameters if p.kind is not p.VAR_POSITIONAL]
-    positional = [p.name for p in verb.parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+def _parser(verbs: Sequence[Verb], version: str) -> Parser:
+    root = Parser(prog="hospes", description=DESCRIPTION)
+    root.add_argument("--version", action="version", version=version, help="show the version")
+    commands = _commands(root)
+    groups: dict[str, Any] = {}
+    for verb in verbs:
+        *parents, name = verb.words
+        owner = commands
+        if parents:
+            if parents[0] not in groups:
+                text = f"Verbs on {parents[0]}."
+                group = commands.add_parser(parents[0], help=text, description=text)
+                groups[parents[0]] = _commands(group)
+            owner = groups[parents[0]]
+        _add_verb(owner, name, verb)
+    return root
 
-    def bind(**given: Any) -> Bound:
-        if command and not verb.takes_command:
-            words = " ".join(verb.words)
-            raise typer.BadParameter(f"'hospes {words}' takes no command after --")
-        arguments = [given.pop(name) for name in positional]
-        return functools.partial(verb.function, m, *arguments, *command, **given)
 
-    bind.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    bind.__annotations__ = {p.name: p.annotation for p in parameters}
-    return bind
+def _commands(parser: Parser) -> Any:
+    return parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
 
-def _parameter(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter as Typer declares it: an option if it is keyword-only, else an argument."""
-    # Not by get_type_hints, which would need the type of what the verb returns to be loaded.
-    hint = parameter.annotation
-    text = None
+def _add_verb(owner: Any, name: str, verb: Verb) -> None:
+    text = summary(verb.function)
+    parser = owner.add_parser(name, help=text, description=text)
+    for parameter in verb.parameters:
+        if parameter.kind is not parameter.VAR_POSITIONAL:
+            _add_parameter(parser, parameter)
+    parser.set_defaults(verb=verb)
+    if verb.takes_command:
+        parser.usage = parser.format_usage().removeprefix("usage: ").rstrip() + " [-- COMMAND...]"
+
+
+def _add_parameter(parser: Parser, parameter: inspect.Parameter) -> None:
+    """An option if it is keyword-only, else an argument."""
+    hint, text = parameter.annotation, None
     if get_origin(hint) is Annotated:
         hint, text = get_args(hint)[:2]
+    required = parameter.default is parameter.empty
+    options = {"help": text, "default": None if required else parameter.default, **_kind(hint)}
     if parameter.kind is parameter.KEYWORD_ONLY:
-        declared = typer.Option(f"--{parameter.name.replace('_', '-')}", help=text)
+        flag = f"--{parameter.name.replace('_', '-')}"
+        parser.add_argument(flag, dest=parameter.name, required=required, **options)
     else:
-        declared = typer.Argument(help=text, metavar=parameter.name.upper())
-    return inspect.Parameter(
-        parameter.name,
-        parameter.KEYWORD_ONLY,
-        default=parameter.default,
-        annotation=Annotated[hint, declared],
-    )
+        many: dict[str, Any] = {} if required else {"nargs": "?"}
+        parser.add_argument(parameter.name, metavar=parameter.name.upper(), **many, **options)
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    """How words become a value of a type."""
+    if get_origin(hint) in {Union, types.UnionType}:
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+    if hint is bool:
+        return {"action": "store_true"}
+    if get_origin(hint) in {list, tuple}:
+        return {"action": "append", **_kind(get_args(hint)[0])}
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint)}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        names = [member.value for member in hint]
+        return {"type": _member(hint, names), "metavar": "|".join(names)}
+    return {"type": _converter(hint)}
+
+
+def _converter(kind: type) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {TYPE_NAMES[kind]}") from None
+
+    return convert
+
+
+def _member(kind: type[Enum], names: list[str]) -> Callable[[str], Enum]:
+    def convert(text: str) -> Enum:
+        if text not in names:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(names)}")
+        return kind(text)
+
+    return convert

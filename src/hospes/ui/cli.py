@@ -4,15 +4,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from hospes.base.errors import HospesError
 from hospes.base.log import hospes_version, save_crash
 from hospes.manager.manager import Manager
 from hospes.manager.verbs import VERBS
-from hospes.ui.bind import application
+from hospes.ui.bind import Answered, UsageError, bind
 from hospes.ui.foreground import Foreground
 from hospes.ui.present import present, remarks, sentence
 from hospes.ui.progress import ProgressLine
@@ -42,9 +40,10 @@ def run(argv: list[str]) -> int:
     progress = ProgressLine(sys.stderr)
     try:
         return _show(_call(argv, Manager(progress, Foreground())))
-    except typer.TyperException as error:
-        message = str(getattr(error, "format_message", error.__str__)())
-        return _fail(f"{sentence(message)} Try 'hospes --help'.", USAGE)
+    except Answered:
+        return 0
+    except UsageError as error:
+        return _fail(f"{sentence(str(error))} Try 'hospes --help'.", USAGE)
     except HospesError as error:
         progress.close()
         return _fail(str(error), FAILURE)
@@ -60,27 +59,10 @@ def run(argv: list[str]) -> int:
 
 
 def _call(argv: list[str], m: Manager) -> Any:
-    """Parse, then run the verb; what Typer answered itself (help, version) returns a plain code."""
+    """Parse, then run the verb."""
     cut = argv.index("--") if "--" in argv else len(argv)
-    app = application(VERBS, m, argv[cut + 1 :])
-    app.callback()(_root)
-    bound = app(argv[:cut] or ["--help"], prog_name="hospes", standalone_mode=False)
-    return bound() if callable(bound) else bound
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"hospes {hospes_version()}")
-        raise typer.Exit()
-
-
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Hospes runs virtual machines: RISC-V guests, on a host with Python."""
+    words = argv[:cut] or ["--help"]
+    return bind(VERBS, m, words, argv[cut + 1 :], f"hospes {hospes_version()}")()
 
 
 def _show(result: Any) -> int:
