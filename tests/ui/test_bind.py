@@ -42,7 +42,7 @@ vars(MODULE).update(move=move, ls=ls)
 
 
 def call(words: Sequence[str], command: Sequence[str] = ()) -> Any:
-    return bind(verbs_of(MODULE), Manager(), words, command, "hospes 1")()
+    return bind(verbs_of(MODULE), Manager(), words, command)()
 
 
 def test_arguments_options_and_defaults() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, NoReturn, Union, get_args, get_origin
 
+from hospes.base.log import hospes_version
 from hospes.manager.manager import Manager
 from hospes.manager.verb import Verb
 
@@ -39,14 +40,20 @@ class Parser(argparse.ArgumentParser):
         raise Answered
 
 
-def bind(
-    verbs: Sequence[Verb], m: Manager, words: Sequence[str], command: Sequence[str], version: str
-) -> Bound:
+class Version(argparse.Action):
+    """Print the version, which takes a look at the installed packages, only when asked for it."""
+
+    def __call__(self, *ignored: object) -> None:
+        print(f"hospes {hospes_version()}")
+        raise Answered
+
+
+def bind(verbs: Sequence[Verb], m: Manager, words: Sequence[str], command: Sequence[str]) -> Bound:
     """The verb that the words name, with its arguments; UsageError or Answered if there is none.
 
     `command` is what stood after `--`; verbs that take one get it.
     """
-    parser = _parser(verbs, version)
+    parser = _parser(verbs)
     given, unknown = parser.parse_known_args(list(words))
     if unknown:
         kind = "No such option:" if unknown[0].startswith("-") else "Unexpected argument"
@@ -65,9 +72,9 @@ def summary(function: Callable[..., Any]) -> str:
     return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
 
 
-def _parser(verbs: Sequence[Verb], version: str) -> Parser:
+def _parser(verbs: Sequence[Verb]) -> Parser:
     root = Parser(prog="hospes", description=DESCRIPTION)
-    root.add_argument("--version", action="version", version=version, help="show the version")
+    root.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     commands = _commands(root)
     groups: dict[str, Any] = {}
     for verb in verbs:

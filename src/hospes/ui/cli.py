@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from hospes.base.errors import HospesError
-from hospes.base.log import hospes_version, save_crash
+from hospes.base.log import save_crash
 from hospes.manager.manager import Manager
 from hospes.manager.verbs import VERBS
 from hospes.ui.bind import Answered, UsageError, bind
@@ -62,7 +62,7 @@ def _call(argv: list[str], m: Manager) -> Any:
     """Parse, then run the verb."""
     cut = argv.index("--") if "--" in argv else len(argv)
     words = argv[:cut] or ["--help"]
-    return bind(VERBS, m, words, argv[cut + 1 :], f"hospes {hospes_version()}")()
+    return bind(VERBS, m, words, argv[cut + 1 :])()
 
 
 def _show(result: Any) -> int:
