@@ -74,7 +74,13 @@ def summary(function: Callable[..., Any]) -> str:
 
 def _parser(verbs: Sequence[Verb]) -> Parser:
     root = Parser(prog="hospes", description=DESCRIPTION)
-    root.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
+    root.add_argument(
+        "--version",
+        action=Version,
+        nargs=0,
+        dest=argparse.SUPPRESS,
+        help="show the version and exit",
+    )
     commands = _commands(root)
     groups: dict[str, Any] = {}
     for verb in verbs:
