@@ -92,6 +92,14 @@ class Guest:
         """Run the hart."""
         return self.engine.run(self.h, budget)
 
+    def finish(self, budget: int = 10_000) -> Exit:
+        """Run the hart; the reference engine does what the engine leaves."""
+        end = self.h.instret + budget
+        while (reason := self.run(end - self.h.instret)) in (Exit.DEVICE, Exit.REFERENCE):
+            if self.reference.step(self.h) is Exit.DEVICE:
+                return Exit.DEVICE
+        return reason
+
     def go(self, text: str, budget: int = 10_000) -> Exit:
         """Place a program in a page where none was before and run it from its start."""
         self.h.pc = CODE + PAGE * self.programs
