@@ -1,5 +1,6 @@
 """Basing an image on another: safely, so that it shows what it showed, or by name only."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from hospes.base.progress import Progress, silent
@@ -12,9 +13,10 @@ from hospes.storage.chain import (
     open_chain,
     open_image,
 )
-from hospes.storage.copy import CHUNK_BYTES
+from hospes.storage.copy import CHUNK_BYTES, EMPTY
 from hospes.storage.errors import StorageError
 from hospes.storage.formats import format_of
+from hospes.storage.map import content
 from hospes.storage.qcow2.image import Qcow2Image, open_qcow2
 
 
@@ -70,13 +72,30 @@ def _keep_content(
     try:
         for extent in image.extents(0, image.size_bytes):
             if extent.kind is Kind.UNALLOCATED:
-                for offset, length in pieces(extent.offset, extent.length, CHUNK_BYTES):
+                for offset, length in _held((image.backing, base), extent.offset, extent.length):
                     _copy_up(image, base, offset, length)
             progress("Rebasing", extent.offset + extent.length, image.size_bytes)
         image.flush()
     finally:
         if base is not None:
             base.close()
+
+
+def _held(
+    devices: tuple[BlockDevice | None, ...], offset: int, length: int
+) -> Iterator[tuple[int, int]]:
+    """(offset, length) of bounded parts of a range where one of the devices may hold data."""
+    found: list[tuple[int, int]] = []
+    for device in devices:
+        there = max(0, min(length, device.size_bytes - offset)) if device else 0
+        if device is not None and there:
+            kept = (e for e, _, _ in content(device, offset, there) if e.kind not in EMPTY)
+            found += [(extent.offset, extent.offset + extent.length) for extent in kept]
+    done = offset
+    for start, end in sorted(found):
+        begin = max(start, done)
+        yield from pieces(begin, max(0, end - begin), CHUNK_BYTES)
+        done = max(done, end)
 
 
 def _copy_up(image: Qcow2Image, base: BlockDevice | None, offset: int, length: int) -> None:

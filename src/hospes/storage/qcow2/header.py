@@ -71,7 +71,8 @@ class Header:
     def backing_format(self) -> str | None:
         """The backing file's format, when the header names it."""
         data = self.extension(BACKING_FORMAT)
-        return None if data is None else data.decode("ascii", "replace")
+        text = None if data is None else data.decode("ascii", "replace")
+        return text if text is None or text.isprintable() else ascii(text)
 
     @property
     def is_dirty(self) -> bool:
@@ -255,7 +256,8 @@ def _read_backing(header: Header, file: HostFile) -> str | None:
         raise DamagedImageError(
             f"disk {file.name} has a backing file name that is not text; rebase it"
         ) from error
-    if "\0" in text or len(data) < length:
+    # A name is shown to the user: nothing in it may steer a terminal.
+    if not text.isprintable() or len(data) < length:
         raise DamagedImageError(
             f"disk {file.name} has a backing file name that is not text; rebase it"
         )
