@@ -54,7 +54,7 @@ class Block:
 
 
 class ThreadedEngine:
-    """Executes harts with native handlers; see docs/ARCHITECTURE.md, "The threaded engine".
+    """Executes harts with native handlers; see docs/ENGINE.md.
 
     A hart that runs here for the first time is moved into a block of native memory and stays
     there, also while another engine runs it. `timebase` must be the machine's own.

@@ -1,7 +1,7 @@
 """Native handlers: each instruction's function, compiled so that it ends by calling the next op's.
 
 A handler has no frame of its own in the common case: what is rare leaves by a tail call to a slower
-variant of the same instruction, which does everything out of line (docs/ARCHITECTURE.md).
+variant of the same instruction, which does everything out of line (docs/ENGINE.md).
 """
 
 from __future__ import annotations
