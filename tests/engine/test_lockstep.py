@@ -134,3 +134,9 @@ def test_an_exit_of_only_one_side_is_a_difference() -> None:
     difference = lockstep.run(1000)
     assert difference is not None
     assert any(line.startswith(("exit: HYPERCALL", "host_sbi")) for line in difference.lines)
+
+
+def test_a_guest_that_only_traps_does_not_keep_it_for_ever() -> None:
+    lockstep = pair("lla t0, 1f; csrw mtvec, t0; .balign 4; 1: .word 0")
+    assert lockstep.run(1000, 10) is None
+    assert lockstep.leader.hart.instret == 3

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hospes.memory.nested import CODE, CODE_DIRTY, DIRTY, PRESENT, TAGGED, WRITABLE
+from hospes.memory.nested import CODE, CODE_DIRTY, DIRTY, TAGGED
 from hospes.memory.space import RAM_BASE, Memory
 
 
@@ -29,7 +29,7 @@ def test_peek_leaves_the_flags(memory: Memory) -> None:
 def test_take_clears_only_what_is_its_own(memory: Memory) -> None:
     memory.nested.entries[2] |= CODE | CODE_DIRTY | DIRTY | TAGGED
     assert memory.dirty.take() == [RAM_BASE + 0x2000]
-    assert memory.nested.entries[2] & 0xFFF == PRESENT | WRITABLE | CODE | CODE_DIRTY
+    assert memory.nested.entries[2] & 0xFFF == CODE | CODE_DIRTY
 
 
 def test_take_makes_every_hart_forget_its_tags(memory: Memory) -> None:

@@ -4,14 +4,13 @@ import ctypes
 
 import pytest
 
+from hospes.base.bits import U64_MAX
 from hospes.memory.nested import (
     CODE,
     CODE_DIRTY,
     DIRTY,
     DIRTY_CODE_MAX,
     FRAME_MASK,
-    PRESENT,
-    WRITABLE,
     NestedTable,
     Shared,
 )
@@ -24,11 +23,17 @@ def table() -> NestedTable:
     return NestedTable(FRAMES, 300)
 
 
-def test_entries_are_frames_with_flags(table: NestedTable) -> None:
+def test_pages_are_at_home_with_no_flags(table: NestedTable) -> None:
     assert len(table.entries) == 300
     for page in (0, 1, 299):
-        assert table.entries[page] & FRAME_MASK == FRAMES + page * 4096
-        assert table.entries[page] & 0xFFF == PRESENT | WRITABLE
+        assert table.frame(page) == FRAMES + page * 4096
+        assert table.entries[page] == 0
+
+
+def test_a_page_may_lie_elsewhere(table: NestedTable) -> None:
+    """The entry holds the distance from home, also a negative one, beside the flags."""
+    table.entries[7] = (-3 * 4096 & FRAME_MASK & U64_MAX) | CODE
+    assert table.frame(7) == FRAMES + 4 * 4096
 
 
 def test_the_address_is_that_of_the_entries(table: NestedTable) -> None:

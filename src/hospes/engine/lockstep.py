@@ -103,19 +103,19 @@ class Lockstep:
     def run(self, instructions: int, step: int = STEP_INSTRUCTIONS) -> Difference | None:
         """Run about so many instructions; None if there was no difference.
 
-        It ends early when the leader stops for a reason other than its budget and the instruction
-        cannot be completed.
+        A step in which none retires counts as one. The run ends early when the leader
+        stops for a reason other than its budget and the instruction cannot be completed.
         """
         hart = self.leader.hart
-        end = hart.instret + instructions
-        while hart.instret < end:
-            start = self._words()
+        while instructions > 0:
+            start, instret = self._words(), hart.instret
             self._completed = False
-            difference = self._step(min(step, end - hart.instret))
+            difference = self._step(min(step, instructions))
             if difference is not None:
                 return self._narrow(start, difference)
             if self.exit is not Exit.BUDGET:
                 break
+            instructions -= max(hart.instret - instret, 1)
         return None
 
     def _step(self, budget: int) -> Difference | None:

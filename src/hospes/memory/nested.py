@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from array import array
+import ctypes
+import mmap
 from typing import Final
 
-from hospes.base.layout import Struct, Word, Words
+from hospes.base.bits import u64
+from hospes.base.layout import WORD_BYTES, Struct, Word, Words
 
 PAGE_SHIFT: Final = 12
 PAGE_BYTES: Final = 1 << PAGE_SHIFT
 
-PRESENT: Final = 1
-"""The entry's address is the page's frame."""
-WRITABLE: Final = 2
-"""Guest stores may go to the frame directly."""
+ABSENT: Final = 1
+"""The page has no frame now; an access leaves with Exit.FRAME."""
+PROTECTED: Final = 2
+"""Guest stores may not go to the frame; one leaves with Exit.FRAME."""
 DIRTY: Final = 4
 """The page was written since the flag was last cleared."""
 CODE: Final = 8
@@ -41,21 +43,28 @@ class Shared(Struct):
 
 
 class NestedTable:
-    """The entries of one contiguous region of RAM, all present and writable at first.
+    """The entries of one contiguous region of RAM.
 
-    `entries` is an array of u64, one for each page: the host virtual address of the frame, with
-    flags in the low 12 bits. Generated code reads and writes the same array.
+    `entries` is an array of u64, one for each page: how far its frame lies from its home, a
+    multiple of 4 KiB modulo 2**64, with flags in the low 12 bits. Page n's home is 4096 * n behind
+    the first frame, so a table of zeros is all of RAM at home, present and open to stores, and
+    costs no memory. Generated code reads and writes the same array.
     """
 
     def __init__(self, frames_address: int, pages: int) -> None:
-        first = frames_address | PRESENT | WRITABLE
-        self.entries = array("Q", range(first, first + pages * PAGE_BYTES, PAGE_BYTES))
+        self.frames_address = frames_address
+        self._map = mmap.mmap(-1, pages * WORD_BYTES)
+        self.entries = memoryview(self._map).cast("Q")
         self.shared = Shared()
 
     @property
     def address(self) -> int:
         """Host address of the first entry."""
-        return self.entries.buffer_info()[0]
+        return ctypes.addressof(ctypes.c_uint64.from_buffer(self.entries))
+
+    def frame(self, page: int) -> int:
+        """Host address of a page's frame."""
+        return u64(self.frames_address + (page << PAGE_SHIFT) + (self.entries[page] & FRAME_MASK))
 
     def mark_written(self, first_page: int, last_page: int) -> None:
         """Note a store by the host to the pages from first to last, both included."""

@@ -22,7 +22,7 @@ from hospes.engine.threaded.state import (
     POSTED_MAX,
     EngineState,
 )
-from hospes.engine.threaded.tlb import fill_data
+from hospes.engine.threaded.tlb import fill_data, frame_allows
 from hospes.isa.riscv.encoding import READ, WRITE
 from hospes.isa.riscv.mmu import translate
 from hospes.isa.subset import cold
@@ -42,6 +42,8 @@ def locate(h: EngineState, gva: int, access: int) -> int:
         h.exit_reason = Exit.DEVICE
         h.exit_gva = gva
         h.exit_gpa = h.walk_gpa
+        return 0
+    if not frame_allows(h, h.walk_gpa, access):
         return 0
     h.access = ACCESS_DONE
     return fill_data(h, gva, access)

@@ -78,4 +78,5 @@ def ram_slot(h: EngineState, gpa: int) -> int:
 
 def ram_address(h: EngineState, gpa: int) -> int:
     """The host address of a guest physical address in RAM."""
-    return u64((peek64(ram_slot(h, gpa)) & FRAME_MASK) + (gpa & 0xFFF))
+    displacement = peek64(ram_slot(h, gpa)) & FRAME_MASK
+    return u64(h.frames + u64(gpa - h.ram_base) + displacement)

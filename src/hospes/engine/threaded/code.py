@@ -37,6 +37,7 @@ from hospes.engine.threaded.tlb import (
     INDEX_MASK,
     PAGE_MASK,
     fill_fetch,
+    frame_allows,
     revoke_tags,
 )
 from hospes.isa.riscv.encoding import EXECUTE, FETCH_ACCESS_FAULT
@@ -61,7 +62,7 @@ STALE_PARCELS_MAX = 512
 
 
 def fetch(h: EngineState) -> int:
-    """The op of the instruction at h.next_pc; 0 with a trap's cause and value set if none."""
+    """The op of the instruction at h.next_pc; 0 if there is none, with h.access telling why."""
     return fetch_at(h, h.next_pc)
 
 
@@ -76,6 +77,8 @@ def fetch_at(h: EngineState, gva: int) -> int:
         h.access = ACCESS_TRAP
         h.trap_cause = cause
         h.trap_tval = gva
+        return 0
+    if not frame_allows(h, h.walk_gpa, EXECUTE):
         return 0
     h.access = ACCESS_DONE
     ops = code_of(h, offset >> 12)
@@ -98,7 +101,7 @@ def new_code_page(h: EngineState, page: int) -> int:
     slot = u64(h.nested + (page << 3))
     entry = peek64(slot)
     poke64(slot, (entry | CODE) & ~(CODE_DIRTY | TAGGED))
-    frame = entry & FRAME_MASK
+    frame = u64(h.frames + (page << 12) + (entry & FRAME_MASK))
     poke64(u64(code + CODE_FRAME), frame)
     poke64(u64(code + CODE_PAGE), page)
     poke64(u64(code + CODE_STRADDLE), 0)

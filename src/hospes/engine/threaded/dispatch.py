@@ -18,6 +18,7 @@ from hospes.engine.threaded.calls import (
 )
 from hospes.engine.threaded.code import FETCH_AGAIN
 from hospes.engine.threaded.state import (
+    ACCESS_EXIT,
     ACCESS_TRAP,
     DATA_TABLE_SHIFT,
     FETCH_ADDEND,
@@ -122,13 +123,17 @@ def dispatch() -> str:
 
 
 def fetch_miss() -> str:
-    """Translate h.next_pc for fetching; a fault is taken there."""
+    """Translate h.next_pc for fetching; a fault is taken there, a missing frame is an exit."""
     glue = Glue()
     op = glue.temp('call i64 @"engine.threaded.code.fetch"(ptr %h)')
     target = glue.read("next_pc")
     on = glue.fork(glue.temp(f"icmp eq i64 {op}, 0"), "fault")
     glue.write("pc", target)
     glue.write_instret()
+    exits = glue.temp(f"icmp eq i64 {glue.read('access')}, {ACCESS_EXIT}")
+    faults = glue.fork(exits, "leave")
+    glue.terminate("ret void")
+    glue.place(faults)
     glue.emit('call void @"engine.threaded.attend.deliver_trap"(ptr %h)')
     glue.tail("@resume", budget=glue.temp("sub i64 %budget, 1"))
     glue.place(on)
@@ -153,7 +158,7 @@ def straddle() -> str:
         f'call i64 @"engine.threaded.code.decode_straddle"(ptr %h, i64 {address}, i64 {pc})'
     )
     on = glue.fork(glue.temp(f"icmp eq i64 {op}, 0"), "fault")
-    glue.tail("@trap")
+    glue.tail("@access_failed")
     glue.place(on)
     on = glue.fork(glue.temp(f"icmp eq i64 {op}, {FETCH_AGAIN}"), "again")
     glue.write("next_pc", pc)

@@ -74,9 +74,7 @@ class ThreadedEngine:
             )
         self.memory = memory
         self.timebase: Timebase = timebase or InstructionTimebase()
-        self._counted = (
-            self.timebase if isinstance(self.timebase, InstructionTimebase) else None
-        )
+        self._counted = self.timebase if isinstance(self.timebase, InstructionTimebase) else None
         self._enter = load_engine(progress)
         self._code = Block(code_pages * CODE_PAGE_BYTES)
         pages = memory.size_bytes >> PAGE_SHIFT
@@ -147,6 +145,7 @@ class ThreadedEngine:
         state.ram_base = self.memory.base
         state.ram_bytes = self.memory.size_bytes
         state.nested = self.memory.nested.address
+        state.frames = self.memory.nested.frames_address
         state.shared = _address(self.memory.nested.shared.words)
         state.code_pages = self._code.address
         state.code_of_page = self._code_of_page.address

@@ -14,8 +14,9 @@ from hospes.isa.riscv.hart import SINK
 FREQUENT_CSRS = (
     "sscratch", "sstatus", "sepc", "scause", "stval", "satp", "sie", "sip", "stimecmp",
     "time", "cycle", "instret", "fflags", "frm", "fcsr",
+    "mscratch", "mstatus", "mepc", "mcause", "mtval",
 )  # fmt: skip
-"""What a supervisor and its programs access all the time."""
+"""What programs, a supervisor and firmware access all the time."""
 
 REGISTER_BYTES = {"rd": OP_RD, "rs1": OP_RS1, "rs2": OP_RS2, "rs3": OP_RS3}
 

@@ -109,6 +109,7 @@ class EngineState(Hart):
     ram_base = Word()
     ram_bytes = Word()
     nested = Word()
+    frames = Word()
     shared = Word()
 
     code_pages = Word()

@@ -5,8 +5,10 @@ a new generation; tables are cleared only when the generations run out.
 """
 
 from hospes.base.bits import U64_MAX, u64
+from hospes.engine.engine import Exit
 from hospes.engine.threaded.raw import fill_zero, peek64, poke64
 from hospes.engine.threaded.state import (
+    ACCESS_EXIT,
     ASID_ERA,
     ASID_SLOTS,
     CONTEXTS,
@@ -26,13 +28,14 @@ from hospes.engine.threaded.state import (
 from hospes.isa.riscv.encoding import READ, WRITE
 from hospes.isa.subset import cold
 from hospes.memory.nested import (
+    ABSENT,
     CODE,
     CODE_DIRTY,
     DIRTY,
     DIRTY_CODE_MAX,
     FRAME_MASK,
+    PROTECTED,
     TAGGED,
-    WRITABLE,
     Shared,
 )
 
@@ -145,6 +148,17 @@ def note_dirty_code(h: EngineState, page: int) -> None:
     poke64(u64(h.shared + DIRTY_CODE_COUNT), u64(count + 1))
 
 
+def frame_allows(h: EngineState, gpa: int, access: int) -> bool:
+    """Whether the page's frame is there and open to the access; if not, an exit is asked for."""
+    flags = peek64(u64(h.nested + ((u64(gpa - h.ram_base) >> 12) << 3)))
+    if (flags & ABSENT) == 0 and (access != WRITE or (flags & PROTECTED) == 0):
+        return True
+    h.access = ACCESS_EXIT
+    h.exit_reason = Exit.FRAME
+    h.exit_gpa = gpa
+    return False
+
+
 def fill_data(h: EngineState, gva: int, access: int) -> int:
     """Enter the page of a finished walk into the data TLB; returns the host address of gva.
 
@@ -162,7 +176,7 @@ def fill_data(h: EngineState, gva: int, access: int) -> int:
             entry = entry | CODE_DIRTY
         entry = entry | DIRTY
     clean_code = (entry & CODE) != 0 and (entry & CODE_DIRTY) == 0
-    open_to_stores = (entry & (DIRTY | WRITABLE)) == DIRTY | WRITABLE and not clean_code
+    open_to_stores = (entry & (DIRTY | PROTECTED)) == DIRTY and not clean_code
     if (h.walk_permissions & WRITE) != 0 and open_to_stores:
         write_tag = tag
         entry = entry | TAGGED
@@ -175,7 +189,7 @@ def fill_data(h: EngineState, gva: int, access: int) -> int:
         + (context << DATA_TABLE_SHIFT)
         + (((gva >> 12) & INDEX_MASK) << DATA_ENTRY_SHIFT)
     )
-    frame = entry & FRAME_MASK
+    frame = u64(h.frames + (page << 12) + (entry & FRAME_MASK))
     poke64(line, read_tag)
     poke64(u64(line + DATA_WRITE), write_tag)
     poke64(u64(line + DATA_ADDEND), u64(frame - (gva & PAGE_MASK)))
