@@ -25,6 +25,7 @@ soak: .venv/test.stamp images
 	$(BIN)/pytest -m soak
 
 bench: .venv/test.stamp images
+	@$(BIN)/python -m compileall -q src
 	$(BIN)/python -m bench
 
 clean:
@@ -41,9 +42,11 @@ clean:
 .venv/run.stamp: .venv/bin/python pyproject.toml
 	@echo "Installing Hospes and what it needs into .venv"
 	@$(PIP) --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 .venv/test.stamp: .venv/bin/python pyproject.toml
 	@echo "Installing Hospes and its test tools into .venv"
 	@$(PIP) --editable '.[test]'
+	@$(BIN)/python -m compileall -q src
 	@touch $@ .venv/run.stamp
