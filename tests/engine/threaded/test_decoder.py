@@ -10,7 +10,6 @@ from hospes.compiler.module import Module
 from hospes.compiler.native import compile_text
 from hospes.compiler.vocabulary import BITS
 from hospes.engine.threaded.calls import SIGNATURE
-from hospes.engine.threaded.code import FAR_OFFSET
 from hospes.engine.threaded.decoder import (
     EXCLUSIONS,
     NARROW_BUCKETS,
@@ -22,6 +21,7 @@ from hospes.engine.threaded.decoder import (
 from hospes.engine.threaded.floats import FLOATS
 from hospes.engine.threaded.fuse import fusion_of
 from hospes.engine.threaded.ops import Operation, csr_operations, operations_of
+from hospes.engine.threaded.parcels import FAR_OFFSET
 from hospes.engine.threaded.state import OP_BYTES, OP_FUSE, EngineState
 from hospes.engine.threaded.variants import compile_operation
 from hospes.engine.threaded.words import WORDS

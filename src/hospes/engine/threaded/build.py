@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hospes.compiler.module import Module
 from hospes.compiler.vocabulary import BITS
-from hospes.engine.threaded import attend, code
+from hospes.engine.threaded import attend, code, parcels, straddle
 from hospes.engine.threaded.decoder import Decoder
 from hospes.engine.threaded.dispatch import PARTS
 from hospes.engine.threaded.floats import FLOATS
@@ -21,9 +21,9 @@ RUN_TIME = (
     attend.deliver_trap,
     attend.deliver_illegal,
     code.fetch,
-    code.decode_op,
-    code.decode_straddle,
-    code.instruction_bits,
+    parcels.decode_op,
+    parcels.instruction_bits,
+    straddle.decode_straddle,
 )
 """The run-time functions that the fixed parts call."""
 

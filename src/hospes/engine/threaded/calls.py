@@ -13,6 +13,8 @@ from hospes.engine.threaded.state import (
 )
 
 SIGNATURE: Final = "ptr %op, ptr %h, ptr %tlb, i64 %budget, i64 %pcbase, i64 %gen"
+"""The op, the hart, the data TLB of the context, the budget (instructions left in the slice),
+pcbase (an op's guest address is its own address / 8 plus pcbase), the generation in tags."""
 PAGE_MASK: Final = -4096
 
 
@@ -67,3 +69,42 @@ def emit_far_jump(emitter: Emitter, target: str, budget: str) -> None:
     call, end = tail(handler, op=op, budget=budget, pcbase=base)
     emitter.emit(call)
     emitter.terminate(end)
+
+
+class Glue(Emitter):
+    """An emitter with the steps that the fixed parts of the engine share."""
+
+    def read(self, name: str) -> str:
+        """Load a field of the state."""
+        return self.load_word("%h", field(name)).ref
+
+    def write(self, name: str, ref: str) -> None:
+        """Store a field of the state."""
+        self.store_word("%h", field(name), ref)
+
+    def tail(self, callee: str, **changed: str) -> None:
+        """End by a tail call to another handler."""
+        call, end = tail(callee, **changed)
+        self.emit(call)
+        self.terminate(end)
+
+    def pc(self) -> str:
+        """The guest address of %op."""
+        address = self.temp("ptrtoint ptr %op to i64")
+        return self.temp(f"add i64 {self.temp(f'lshr i64 {address}, 3')}, %pcbase")
+
+    def write_instret(self) -> None:
+        """Bring h.instret up to date."""
+        self.write("instret", self.temp(f"sub i64 {self.read('instret_end')}, %budget"))
+
+    def fork(self, condition: str, hint: str) -> str:
+        """Branch aside on a condition; returns the label of the other way, to be placed later."""
+        aside, on = self.name(hint), self.name("on")
+        self.terminate(f"br i1 {condition}, label %{aside}, label %{on}")
+        self.place(aside)
+        return on
+
+    def go(self, op_address: str, **changed: str) -> None:
+        """Dispatch the op at an address given as an i64."""
+        op = self.temp(f"inttoptr i64 {op_address} to ptr")
+        self.tail(self.temp(f"load ptr, ptr {op}"), op=op, **changed)

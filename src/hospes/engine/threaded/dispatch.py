@@ -1,22 +1,12 @@
 """The fixed parts of the threaded engine in LLVM IR: entering, leaving, traps, page crossings.
 
-Handlers have one signature: the op, the hart, the data TLB of the context, the budget (instructions
-left in the slice), pcbase (an op's guest address is its own address / 8 plus pcbase) and the
-generation in tags. All but the op are kept in host registers from one handler to the next.
+What handlers are given stays in host registers from one to the next; `dispatch` loads it anew.
 """
 
 from __future__ import annotations
 
-from hospes.compiler.emitter import Emitter
 from hospes.engine.engine import Exit
-from hospes.engine.threaded.calls import (
-    SIGNATURE,
-    define_handler,
-    emit_far_jump,
-    field,
-    tail,
-)
-from hospes.engine.threaded.code import FETCH_AGAIN
+from hospes.engine.threaded.calls import Glue, define_handler, emit_far_jump
 from hospes.engine.threaded.state import (
     ACCESS_EXIT,
     ACCESS_TRAP,
@@ -27,41 +17,7 @@ from hospes.engine.threaded.state import (
     STRADDLE_SHIFT,
     TLB_ENTRIES,
 )
-
-
-class Glue(Emitter):
-    """An emitter with the steps these functions share."""
-
-    def read(self, name: str) -> str:
-        return self.load_word("%h", field(name)).ref
-
-    def write(self, name: str, ref: str) -> None:
-        self.store_word("%h", field(name), ref)
-
-    def tail(self, callee: str, **changed: str) -> None:
-        call, end = tail(callee, **changed)
-        self.emit(call)
-        self.terminate(end)
-
-    def pc(self) -> str:
-        """The guest address of %op."""
-        address = self.temp("ptrtoint ptr %op to i64")
-        return self.temp(f"add i64 {self.temp(f'lshr i64 {address}, 3')}, %pcbase")
-
-    def write_instret(self) -> None:
-        self.write("instret", self.temp(f"sub i64 {self.read('instret_end')}, %budget"))
-
-    def fork(self, condition: str, hint: str) -> str:
-        """Branch aside on a condition; returns the label of the other way, to be placed later."""
-        aside, on = self.name(hint), self.name("on")
-        self.terminate(f"br i1 {condition}, label %{aside}, label %{on}")
-        self.place(aside)
-        return on
-
-    def go(self, op_address: str, **changed: str) -> None:
-        """Dispatch the op at an address given as an i64."""
-        op = self.temp(f"inttoptr i64 {op_address} to ptr")
-        self.tail(self.temp(f"load ptr, ptr {op}"), op=op, **changed)
+from hospes.engine.threaded.straddle import FETCH_AGAIN
 
 
 def pause() -> str:
@@ -155,7 +111,7 @@ def straddle() -> str:
     pc = glue.pc()
     address = glue.temp("ptrtoint ptr %op to i64")
     op = glue.temp(
-        f'call i64 @"engine.threaded.code.decode_straddle"(ptr %h, i64 {address}, i64 {pc})'
+        f'call i64 @"engine.threaded.straddle.decode_straddle"(ptr %h, i64 {address}, i64 {pc})'
     )
     on = glue.fork(glue.temp(f"icmp eq i64 {op}, 0"), "fault")
     glue.tail("@access_failed")
@@ -173,7 +129,7 @@ def decode() -> str:
     """A fresh op: decode in place, then execute."""
     glue = Glue()
     address = glue.temp("ptrtoint ptr %op to i64")
-    glue.emit(f'call void @"engine.threaded.code.decode_op"(ptr %h, i64 {address})')
+    glue.emit(f'call void @"engine.threaded.parcels.decode_op"(ptr %h, i64 {address})')
     glue.tail(glue.temp("load ptr, ptr %op"))
     return define_handler("decode", glue.body(), hot=False)
 
@@ -194,7 +150,7 @@ def illegal() -> str:
     glue.write("pc", glue.pc())
     glue.write_instret()
     address = glue.temp("ptrtoint ptr %op to i64")
-    bits = glue.temp(f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})')
+    bits = glue.temp(f'call i64 @"engine.threaded.parcels.instruction_bits"(ptr %h, i64 {address})')
     glue.emit(f'call void @"engine.threaded.attend.deliver_illegal"(ptr %h, i64 {bits})')
     glue.tail("@resume", budget=glue.temp("sub i64 %budget, 1"))
     return define_handler("illegal", glue.body(), hot=False)
@@ -215,7 +171,7 @@ def leave_here() -> str:
     """Return to Python with pc at the instruction of %op and its bits in exit_instruction."""
     glue = Glue()
     address = glue.temp("ptrtoint ptr %op to i64")
-    bits = glue.temp(f'call i64 @"engine.threaded.code.instruction_bits"(ptr %h, i64 {address})')
+    bits = glue.temp(f'call i64 @"engine.threaded.parcels.instruction_bits"(ptr %h, i64 {address})')
     glue.write("exit_instruction", bits)
     glue.write("pc", glue.pc())
     glue.write_instret()
@@ -257,5 +213,3 @@ PARTS = {
     )
 }  # fmt: skip
 """Every fixed function, by its symbol."""
-
-__all__ = ["PARTS", "SIGNATURE"]
