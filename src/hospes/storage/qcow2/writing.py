@@ -68,7 +68,7 @@ class Writer:
     def write_compressed(self, cluster: int, data: bytes) -> None:
         """Store a whole guest cluster compressed, or plainly if that is no larger."""
         packed = compress(self._meta.header.compression, data)
-        if packed is None or len(packed) + layout.SECTOR_BYTES > self._g.cluster_bytes:
+        if packed is None:
             self.write(cluster << self._g.cluster_bits, data)
             return
         l2, index = self.slot(cluster)
