@@ -122,8 +122,11 @@ def pieces(offset: int, length: int, limit: int = REQUEST_BYTES) -> Iterator[tup
 def is_zero(data: Data) -> bool:
     """Whether all bytes are zero."""
     view = memoryview(data)
+    if not view or view[0]:
+        return not view
+    # Bytes are compared at once, views byte by byte.
     return all(
-        view[at : at + size] == _ZEROS[:size] for at, size in pieces(0, len(view), len(_ZEROS))
+        bytes(view[at : at + size]) == zeros(size) for at, size in pieces(0, len(view), len(_ZEROS))
     )
 
 

@@ -28,6 +28,15 @@ class Mapping:
         parts = [self._content(extent) for extent in self.extents(offset, length)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def is_empty(self, offset: int, length: int) -> bool:
+        """Whether the range reads as zeros by what the tables say, without looking at any data."""
+        behind = self.backing.size_bytes if self.backing else 0
+        return all(
+            extent.kind is Kind.ZERO
+            or (extent.kind is Kind.UNALLOCATED and extent.offset >= behind)
+            for extent in self.extents(offset, length)
+        )
+
     def extents(self, offset: int, length: int) -> Iterator[Extent]:
         """Where the range comes from; neighbours of one kind may or may not be joined."""
         end = offset + length

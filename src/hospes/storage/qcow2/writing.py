@@ -46,6 +46,11 @@ class Writer:
     def write(self, offset: int, data: Data) -> None:
         """Store data; on an error nothing is stored, or only what lay in place already."""
         view = memoryview(data)
+        if offset >> self._g.cluster_bits == (offset + len(view) - 1) >> self._g.cluster_bits:
+            only = self._way(offset >> self._g.cluster_bits)
+            if only.way is Way.IN_PLACE:
+                self._write_in_place(only, offset, view)
+                return
         steps = list(self._plan(offset, len(view)))
         placed: list[Step] = []
         try:
@@ -154,15 +159,18 @@ class Writer:
         size = self._g.cluster_bytes
         start, stop = step.first * size, (step.first + step.length) * size
         low, high = max(start, offset), min(stop, offset + len(data))
-        head = self._mapping.read(start, low - start) if low > start else b""
-        tail = self._mapping.read(high, stop - high) if high < stop else b""
-        if step.clean and is_zero(head):
-            head = b""
-        if step.clean and is_zero(tail):
-            tail = b""
+        head = self._around(step, start, low - start)
+        tail = self._around(step, high, stop - high)
         body = data[low - offset : high - offset]
         content = b"".join((head, body, tail)) if head or tail else body
         self._file.write(step.host + (low - start) - len(head), content)
+
+    def _around(self, step: Step, offset: int, length: int) -> bytes:
+        """What the guest has there, or nothing if the file shows the same without it."""
+        if not length or (step.clean and self._mapping.is_empty(offset, length)):
+            return b""
+        data = self._mapping.read(offset, length)
+        return b"" if step.clean and is_zero(data) else data
 
     def _write_in_place(self, step: Step, offset: int, data: memoryview) -> None:
         start = step.first << self._g.cluster_bits
