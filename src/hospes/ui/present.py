@@ -96,4 +96,6 @@ def _fields(result: Any) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value)) or "-"
     return "-" if value is None else str(value)

@@ -95,6 +95,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         file.write(b"\0\1")
         file.truncate(40 << 16)
     assert cli.run(["disk", "check", path]) == 3
+    assert "problems:             -\n" in capsys.readouterr().out
     assert cli.run(["disk", "check", path, "--repair", "leaks"]) == 0
     assert "leaks repaired:       1" in capsys.readouterr().out
     assert cli.run(["disk", "map", path, "--allow", "/tmp", "--allow", "/var"]) == 0
