@@ -31,7 +31,7 @@ from hospes.memory.space import Memory
 
 SIZE: Final = END - BASE
 QEMU: Final = "qemu-system-riscv64"
-QEMU_CPU: Final = "rv64,h=false,svinval=true,sstc=true,zba=true,zbb=true,zbs=true,zbc=false"
+QEMU_CPU: Final = "rv64,h=false,svinval=true,sstc=true,zbc=false,pmu-num=29"
 SLICE: Final = 50_000_000
 SHARED_MEMORY: Final = Path("/dev/shm")
 
