@@ -70,6 +70,20 @@ def test_a_descriptor_that_names_files_elsewhere_is_refused(raw: Path, tmp_path:
         refuse_other_files(flat)
 
 
+@needs_qemu
+def test_a_descriptor_far_inside_a_sparse_file_is_found(raw: Path, tmp_path: Path) -> None:
+    sparse = tmp_path / "sparse.vmdk"
+    qemu_img("convert", "-O", "vmdk", raw, sparse)
+    refuse_other_files(sparse)
+    data = bytearray(sparse.read_bytes().ljust(3 << 20, b"\0"))
+    data[12:20] = bytes(8)
+    data[28:36] = (5000).to_bytes(8, "little")
+    data[5000 * 512 :] = b'# Disk DescriptorFile\nRW 8 FLAT "/etc/passwd" 0\n'
+    sparse.write_bytes(data)
+    with pytest.raises(StorageError, match="outside of its directory"):
+        refuse_other_files(sparse)
+
+
 def test_a_source_of_ours_is_followed_only_inside_its_place(tmp_path: Path) -> None:
     file = OsFiles().create(tmp_path / "a.qcow2")
     make_qcow2(file, SIZE, Qcow2Options(backing="/etc/passwd", backing_format="raw"))

@@ -3,6 +3,7 @@
 import re
 import secrets
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,11 @@ from hospes.storage.chain import Surroundings, open_image
 from hospes.storage.errors import StorageError
 from hospes.storage.formats import FOREIGN, format_of
 
+_SPARSE: Final = struct.Struct("<4s24xQ")
+"""Magic, and the sector where an embedded descriptor begins."""
 _DESCRIPTOR_BYTES: Final = 1 << 20
-_EXTENT: Final = re.compile(rb'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\w+\s+"([^"\n]*)"', re.MULTILINE)
-_PARENT: Final = re.compile(rb'^\s*parentFileNameHint\s*=\s*"([^"\n]*)"', re.MULTILINE)
+_EXTENT: Final = re.compile(rb'^\s*\S+\s+\S+\s+\S+\s+"([^"\r\n]*)"', re.MULTILINE)
+_PARENT: Final = re.compile(rb"^\s*parentFileNameHint\s*=", re.MULTILINE)
 
 
 def is_foreign(path: Path) -> bool:
@@ -74,16 +77,26 @@ def refuse_other_files(source: Path) -> None:
     """StorageError if a VMDK descriptor names files that do not lie beside it."""
     if source.suffix.lower() != ".vmdk":
         return
-    try:
-        with source.open("rb") as file:
-            start = file.read(_DESCRIPTOR_BYTES)
-    except OSError as error:
-        raise StorageError(f"disk {source} cannot be read; check the path") from error
-    if _PARENT.search(start):
+    text = _descriptor(source)
+    if _PARENT.search(text):
         raise StorageError(f"disk {source} is based on another disk; convert it where it was made")
-    for match in _EXTENT.finditer(start):
+    for match in _EXTENT.finditer(text):
         name = match[1].decode("utf-8", "replace")
-        if "/" in name or "\\" in name or (source.parent / name).is_symlink():
+        if set(name) & set("/\\:") or (source.parent / name).is_symlink():
             raise StorageError(
                 f"disk {source} keeps its data in {name!r}, outside of its directory"
             )
+
+
+def _descriptor(source: Path) -> bytes:
+    """The text of a VMDK file's descriptor, which may be the file itself or lie in it."""
+    try:
+        with source.open("rb") as file:
+            start = file.read(_SPARSE.size)
+            at = 0
+            if len(start) == _SPARSE.size and start[:4] == b"KDMV":
+                at = 512 * _SPARSE.unpack(start)[1]
+            file.seek(min(at, source.stat().st_size))
+            return file.read(_DESCRIPTOR_BYTES).split(b"\0")[0]
+    except OSError as error:
+        raise StorageError(f"disk {source} cannot be read; check the path") from error

@@ -1,4 +1,7 @@
-"""Power cuts at any moment: the image stays consistent and holds every flushed write."""
+"""Power cuts at any moment: the image stays consistent and holds every flushed write.
+
+Histories begin with a new image or an old one with snapshots, compressed clusters or subclusters.
+"""
 
 import random
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from tests.storage.memory_files import MemoryDisk, MemoryFile
 from tests.storage.power import CutFile, Promise
 from tests.storage.qemu import needs_qemu, qemu_check
 
+from fuzz import qcow2 as fuzz
 from hospes.storage.errors import StorageError
 from hospes.storage.qcow2.check import check_qcow2
 from hospes.storage.qcow2.image import Qcow2Image, open_qcow2
@@ -33,21 +37,38 @@ class Run:
 
 
 def play(seed: int, *, ignores_syncs: bool = False) -> Run:
-    """A random history on a new image, on an old one every other time on a backing file."""
+    """A random history of whole sectors, half of the time in two sessions."""
     chance = random.Random(seed)
-    size = SECTOR * chance.randrange(100, 700)
-    base = MemoryFile("base", chance.randbytes(size // 2)) if seed % 2 else None
-    file = MemoryFile("image")
-    options = Qcow2Options(chance.choice(CLUSTERS), backing="base" if base else None)
-    make_qcow2(file, size, options)
+    file, base = new_image(chance) if seed % 3 else old_image(chance)
     start = bytes(file.data)
     file.disk = MemoryDisk(ignores_syncs=ignores_syncs)
     image = reopen(file, base)
-    promise = Promise(image.read(0, size))
-    for _ in range(STEPS):
+    promise = Promise(image.read(0, image.size_bytes))
+    for number in range(STEPS):
         request(chance, image, file.disk, promise)
+        if number == STEPS // 2 and seed % 2:
+            image.close()
+            promise.flushed(len(file.disk.log))
+            image = reopen(file, base)
     image.close()
     return Run(start, file.disk, promise, base)
+
+
+def new_image(chance: random.Random) -> tuple[MemoryFile, MemoryFile | None]:
+    """An empty image, every other time on a backing file."""
+    size = SECTOR * chance.randrange(100, 700)
+    base = MemoryFile("base", chance.randbytes(size // 2)) if chance.random() < 0.5 else None
+    file = MemoryFile("image")
+    options = Qcow2Options(chance.choice(CLUSTERS), backing="base" if base else None)
+    make_qcow2(file, size, options)
+    return file, base
+
+
+def old_image(chance: random.Random) -> tuple[MemoryFile, MemoryFile | None]:
+    """One of the fuzz target's seeds, which have a bit of everything."""
+    number = chance.randrange(len(fuzz.SEEDS))
+    base = MemoryFile("base", b"base" * 100_000) if fuzz.SEEDS[number].backing else None
+    return MemoryFile("image", fuzz.seed(number)), base
 
 
 def request(chance: random.Random, image: Qcow2Image, disk: MemoryDisk, promise: Promise) -> None:
@@ -61,6 +82,8 @@ def request(chance: random.Random, image: Qcow2Image, disk: MemoryDisk, promise:
     elif kind == "resize":
         old = image.size_bytes
         size = SECTOR * chance.randrange(50, 800)
+        if image.header.snapshot_count:
+            size = old + SECTOR * chance.randrange(200)
         image.resize(size)
         promise.resized(began, size)
         promise.wrote(began, old, bytes(max(0, size - old)))
@@ -173,5 +196,7 @@ def test_qemu_finds_no_corruption_after_cuts(tmp_path: Path) -> None:
         run, chance = play(seed), random.Random(seed)
         for _, left in cuts(run, 2, chance):
             path.write_bytes(left.data)
+            for name in ("base", "base.raw"):
+                (tmp_path / name).write_bytes(run.base.data if run.base else b"")
             found = qemu_check(path)
             assert (found.get("corruptions", 0), found["check-errors"]) == (0, 0), (seed, found)
