@@ -1,5 +1,6 @@
 """What devices ask of the world outside the machine, as Protocols other rooms satisfy."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -28,4 +29,50 @@ class DeviceMemory(Protocol):
 
     def write(self, gpa: int, data: bytes, /) -> None:
         """Store bytes, marking the frames dirty."""
+        ...
+
+
+class BlockBackend(Protocol):
+    """A disk, addressed in bytes and called by an Executor's thread; errors are HospesErrors."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its capacity."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be changed."""
+        ...
+
+    def read(self, offset: int, length: int, /) -> bytes:
+        """Exactly length bytes."""
+        ...
+
+    def write(self, offset: int, data: bytes, /) -> None:
+        """Store bytes; they survive a power cut once `flush` has returned."""
+        ...
+
+    def flush(self) -> None:
+        """Return when everything written so far is safe."""
+        ...
+
+    def discard(self, offset: int, length: int, /) -> None:
+        """The range's content is of no use any more."""
+        ...
+
+    def write_zeroes(self, offset: int, length: int, /, *, unmap: bool) -> None:
+        """Make the range read as zeros; with unmap, its space may be given back."""
+        ...
+
+
+class Executor(Protocol):
+    """Does jobs one after the other beside the machine's thread, which looks again after each."""
+
+    def submit(self, job: Callable[[], None], /) -> None:
+        """Do this when what was submitted before is done."""
+        ...
+
+    def report(self, message: str, /) -> None:
+        """Keep a sentence for the user."""
         ...

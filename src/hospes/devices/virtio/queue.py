@@ -111,10 +111,10 @@ class SplitQueue:
         spans = _spans(chain.readable, offset, limit)
         return b"".join(self._memory.read(gpa, length) for gpa, length in spans)
 
-    def scatter(self, chain: Chain, data: bytes) -> int:
-        """Store data into a request's writable parts; returns how much fitted."""
+    def scatter(self, chain: Chain, data: bytes, offset: int = 0) -> int:
+        """Store data into a request's writable parts, from offset on; returns how much fitted."""
         at = 0
-        for gpa, length in _spans(chain.writable, 0, len(data)):
+        for gpa, length in _spans(chain.writable, offset, len(data)):
             self._memory.write(gpa, data[at : at + length])
             at += length
         return at
