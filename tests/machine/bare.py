@@ -1,10 +1,12 @@
 """Bare-metal programs and little kernels for machines in tests."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hospes.firmware.image import BootFiles, Executable, ImageKind, Segment
 from hospes.isa.riscv.profile import RV64
 from hospes.machine.machine import Machine
+from hospes.spec.disk import DiskSpec
 from hospes.spec.vm import EngineKind, VmSpec
 
 BASE = 0x8000_0000
@@ -37,10 +39,11 @@ def bare_machine(
     engine: EngineKind = EngineKind.REFERENCE,
     symbols: tuple[str, ...] = (),
     restart: bool = True,
+    disks: tuple[DiskSpec, ...] = (),
 ) -> Machine:
     """A machine that runs a program in M-mode at 0x8000_0000."""
     files = BootFiles(firmware=executable(source, BASE, symbols))
-    return Machine(_spec(cpus, engine), files, restart=restart)
+    return Machine(replace(_spec(cpus, engine), disks=disks), files, restart=restart)
 
 
 def kernel_machine(

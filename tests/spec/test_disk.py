@@ -16,6 +16,7 @@ from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk, parse_format
         ("a.img,format=raw,readonly", DiskSpec(Path("a.img"), DiskFormat.RAW, read_only=True)),
         ("size=1M,format=RAW", DiskSpec(format=DiskFormat.RAW, size_bytes=1 << 20)),
         ("x=y.raw", DiskSpec(Path("x=y.raw"))),
+        ("a.raw,serial=data", DiskSpec(Path("a.raw"), serial="data")),
     ],
 )
 def test_parsing(text: str, spec: DiskSpec) -> None:
@@ -26,11 +27,12 @@ def test_parsing(text: str, spec: DiskSpec) -> None:
     ("text", "sentence"),
     [
         ("", "has ''; write a file"),
-        ("a.raw,b.raw", "has 'b.raw'; write a file, then format=, size= or readonly"),
+        ("a.raw,b.raw", "has 'b.raw'; write a file, then format=, size=, serial="),
         ("a.raw,size=1G", "has a size of its own; change it with 'hospes disk resize'"),
         ("readonly", "a disk needs a file or a size"),
         ("size=1G,readonly", "holds nothing"),
         ("size=0", "cannot have 0 bytes"),
+        ("a.raw,serial=123456789012345678901", "use up to 20 bytes"),
         ("size=1000", "multiple of 512"),
         ("size=big", "disk size 'big' is not a size"),
         ("a.raw,format=vmdk", "'vmdk' is not a format of disks; choose raw or qcow2"),

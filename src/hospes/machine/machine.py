@@ -15,6 +15,7 @@ from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles, load_boot_files
 from hospes.machine.console import Console
+from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
 from hospes.machine.registers import Registers, registers_of
@@ -54,10 +55,21 @@ class Machine:
         self._mailbox = Mailbox(self._interrupt)
         self.console = Console("console", self._mailbox.ring)
         self.agent = Console("agent", self._mailbox.ring)
+        self._system: System | None = None
+        self._disks = Disks(spec.disks, self._mailbox.ring)
         self._outside = Outside(
-            clock or HostClock(), entropy or HostEntropy(), self.console, self.agent, progress
+            clock or HostClock(),
+            entropy or HostEntropy(),
+            self.console,
+            self.agent,
+            progress,
+            self._disks.all,
         )
-        self._system: System | None = self._power_on()
+        try:
+            self._system = self._power_on()
+        except BaseException:
+            self._disks.close()
+            raise
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
         self._runner: int | None = None
@@ -86,6 +98,11 @@ class Machine:
         if self._runner is None:
             return MachineState.CREATED
         return MachineState.PAUSED if self._paused else MachineState.RUNNING
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of the disks: sentences, each once, complete at the end."""
+        return tuple(self._disks.remarks)
 
     @property
     def loop(self) -> Loop:
@@ -278,9 +295,12 @@ class Machine:
     def _finish(self) -> None:
         """The end: keep the last numbers, give back the rest."""
         system, self._system = self._system, None
-        if system is not None:
-            self._last = (system.statistics(), [registers_of(hart) for hart in system.harts])
-            system.close()
+        try:
+            if system is not None:
+                self._last = (system.statistics(), [registers_of(hart) for hart in system.harts])
+                system.close()
+        finally:
+            self._disks.close()
         self._mailbox.close("the machine has stopped; start a new one")
         self.ending = self._stop or Ending(EndKind.USER)
         self._ended.set()

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,6 +24,7 @@ from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
 from hospes.machine.console import Console
+from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
 from hospes.machine.mmio import Mmio
 from hospes.machine.platform import SbiPlatform
@@ -55,6 +56,7 @@ class Outside:
     console: CharacterBackend
     agent: CharacterBackend
     progress: Progress = silent
+    disks: Sequence[Disk] = ()
 
 
 class System:
@@ -90,6 +92,7 @@ class System:
             agent=outside.agent,
             entropy=outside.entropy,
             on_power=self.switch,
+            disks=outside.disks,
         )
         board = virt.build(spec, files, surroundings)
         board.load(self.memory)

@@ -9,6 +9,7 @@ from hospes.base.errors import HospesError
 from hospes.spec.vm import parse_size
 
 SECTOR_BYTES: Final = 512
+SERIAL_MAX_BYTES: Final = 20
 
 
 class DiskFormat(StrEnum):
@@ -26,6 +27,7 @@ class DiskSpec:
     format: DiskFormat | None = None
     size_bytes: int | None = None
     read_only: bool = False
+    serial: str = ""
 
     def __post_init__(self) -> None:
         if self.path is None and self.size_bytes is None:
@@ -38,26 +40,33 @@ class DiskSpec:
             check_disk_size(self.size_bytes)
             if self.read_only:
                 raise HospesError("a new disk that is read-only holds nothing; leave one out")
+        if not self.serial.isprintable() or len(self.serial.encode()) > SERIAL_MAX_BYTES:
+            raise HospesError(
+                f"a disk cannot have the serial {self.serial!r}; use up to {SERIAL_MAX_BYTES} bytes"
+            )
 
 
 def parse_disk(text: str) -> DiskSpec:
     """A disk from texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`."""
-    path, size, kind, read_only = None, None, None, False
+    path, size, kind, read_only, serial = None, None, None, False, ""
     for number, part in enumerate(text.split(",")):
         key, equals, value = part.partition("=")
         if key == "size" and equals:
             size = parse_size(value, "disk size")
         elif key == "format" and equals:
             kind = parse_format(value)
+        elif key == "serial" and equals:
+            serial = value
         elif part == "readonly":
             read_only = True
         elif number == 0 and part:
             path = Path(part)
         else:
             raise HospesError(
-                f"disk {text!r} has {part!r}; write a file, then format=, size= or readonly"
+                f"disk {text!r} has {part!r}; write a file, then format=, size=, serial= or "
+                "readonly"
             )
-    return DiskSpec(path, kind, size, read_only)
+    return DiskSpec(path, kind, size, read_only, serial)
 
 
 def parse_format(text: str) -> DiskFormat:

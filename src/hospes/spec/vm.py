@@ -4,11 +4,15 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hospes.base.errors import HospesError
 
+if TYPE_CHECKING:
+    from hospes.spec.disk import DiskSpec
+
 CPUS_MAX: Final = 64
+DISKS_MAX: Final = 6
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40
@@ -38,6 +42,7 @@ class VmSpec:
     cpus: int = 1
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
+    disks: "tuple[DiskSpec, ...]" = ()
 
     def __post_init__(self) -> None:
         _check_boot(self)
@@ -45,6 +50,8 @@ class VmSpec:
         _check_cpus(self.cpus)
         _check_memory(self.memory_bytes)
         _check_engine(self.engine)
+        if len(self.disks) > DISKS_MAX:
+            raise HospesError(f"{len(self.disks)} disks cannot be had; ask for up to {DISKS_MAX}")
 
 
 def parse_size(text: str, what: str = "memory") -> int:

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from hospes.base.clock import Clock
 from hospes.base.errors import GuestError, HospesError
-from hospes.devices.backends import CharacterBackend, DeviceMemory, EntropySource
+from hospes.devices.backends import (
+    BlockBackend,
+    CharacterBackend,
+    DeviceMemory,
+    EntropySource,
+    Executor,
+)
 from hospes.devices.bus import Bus
 from hospes.devices.device import Device
 from hospes.devices.htif import Htif
@@ -17,6 +23,7 @@ from hospes.devices.power import PowerCallback, TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
 from hospes.devices.uart import Uart
+from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
@@ -38,6 +45,23 @@ VIRTIO_SLOTS: Final = tuple(Place(0x1000_1000 + n * 0x1000, 0x1000, 1 + n) for n
 RNG_SEED_BYTES: Final = 32
 
 
+class BoardDisk(Protocol):
+    """A disk to be plugged in; its name is unique."""
+
+    name: str
+    serial: str
+
+    @property
+    def device(self) -> BlockBackend:
+        """The content."""
+        ...
+
+    @property
+    def thread(self) -> Executor:
+        """What carries requests out."""
+        ...
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a board is plugged into; one `lines` entry per hart."""
@@ -50,6 +74,7 @@ class Surroundings:
     agent: CharacterBackend
     entropy: EntropySource
     on_power: PowerCallback
+    disks: Sequence[BoardDisk] = ()
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,8 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
         "entropy": VirtioEntropy(outside.memory, outside.entropy),
         "agent": VirtioConsole(outside.memory, agent),
     }
+    for disk in outside.disks:
+        functions[disk.name] = VirtioBlock(outside.memory, disk.device, disk.thread, disk.serial)
     _plug_virtio(bus, plic, functions)
     htif = _htif(placement, outside, console)
     if htif:
@@ -133,6 +160,8 @@ def _htif(placement: Placement, outside: Surroundings, console: CharacterStream)
 def _plug_virtio(bus: Bus, plic: Plic, functions: dict[str, VirtioFunction]) -> None:
     """Functions go into the first slots, in order; the others stay empty."""
     named = list(functions.items())
+    if len(named) > len(VIRTIO_SLOTS):
+        raise HospesError(f"the board has {len(VIRTIO_SLOTS)} virtio slots; leave a disk out")
     for number, place in enumerate(VIRTIO_SLOTS):
         if number < len(named):
             name, function = named[number]
