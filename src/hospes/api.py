@@ -21,6 +21,7 @@ from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
+from hospes.spec.disk import DiskSpec, parse_disk
 from hospes.spec.vm import EngineKind, VmSpec, parse_size
 
 __all__ = [
@@ -68,20 +69,24 @@ def describe(
     memory: str | int | None = None,
     cpus: int = 1,
     engine: str = EngineKind.THREADED,
+    disks: Sequence[str | Path | DiskSpec] = (),
     agent: bool = True,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
-    With `agent`, an image's guest runs commands instead of a shell on its console.
+    With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
+    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
+    wanted["disks"] = tuple(_disk(disk) for disk in disks)
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 
         found = catalogue.ensure(image, progress)
-        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else "", append]
+        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
+        words += ["hospes.disks" if disks else "", append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
         wanted["append"] = " ".join(filter(None, words))
         wanted["memory_bytes"] = found.manifest.memory_bytes
@@ -91,6 +96,12 @@ def describe(
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
+    if isinstance(wanted, str):
+        return parse_disk(wanted)
+    return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
 
 
 class Machine:
@@ -195,6 +206,11 @@ class Machine:
     @engine.setter
     def engine(self, kind: str) -> None:
         self.core.engine = kind
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of the disks, such as that the host's is full."""
+        return self.core.remarks
 
     @property
     def console_output(self) -> str:

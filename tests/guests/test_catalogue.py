@@ -136,6 +136,19 @@ def test_an_image_with_other_scripts_is_brought_up_to_date(
     assert fake_apt.log == log
 
 
+def test_an_image_that_lacks_modules_is_made_anew(
+    tmp_path: Path, fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hospes.guests.initramfs.MODULES", ("drivers/virtio/virtio_mmio",))
+    old = catalogue.pull("tiny", cache=tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(HospesError, match=r"older Hospes.*hospes images pull tiny"):
+        catalogue.locate("tiny", tmp_path)
+    new = catalogue.ensure("tiny", cache=tmp_path)
+    assert set(old.manifest.modules) < set(new.manifest.modules)
+    assert catalogue.locate("tiny", tmp_path) == new
+
+
 def test_a_package_without_its_program(tmp_path: Path, fake_apt: FakeApt) -> None:
     (fake_apt.path / "busybox-static.deb").write_bytes((fake_apt.path / "bash.deb").read_bytes())
     with pytest.raises(HospesError, match="does not contain /usr/bin/busybox"):

@@ -70,6 +70,7 @@ class ImageBuilder:
             files=files,
             memory_bytes=recipe.memory_bytes,
             append=APPEND,
+            modules=initramfs.MODULES,
         )
 
     def _fetch(

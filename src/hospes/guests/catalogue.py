@@ -87,13 +87,18 @@ def locate(name: str, cache: Path | None = None) -> Image:
         raise HospesError(
             f"The image {name!r} is not here yet: fetch it with 'hospes images pull {name}'."
         )
+    if not _has_modules(image):
+        raise HospesError(
+            f"The image {name!r} was made by an older Hospes and lacks kernel modules: "
+            f"fetch it again with 'hospes images pull {name}'."
+        )
     return image if image.manifest.recipe == recipe.digest else _refresh(recipe, cache)
 
 
 def ensure(name: str, progress: Progress = silent, cache: Path | None = None) -> Image:
-    """The image; fetched and made if it is not there."""
+    """The image; fetched and made if it is not there, or cannot be brought up to date."""
     _recipe(name)
-    if load_image(images_directory(cache) / name) is None:
+    if not _has_modules(load_image(images_directory(cache) / name)):
         return pull(name, progress, cache, again=False)
     return locate(name, cache)
 
@@ -108,7 +113,7 @@ def pull(
     recipe = _recipe(name)
     images = images_directory(cache)
     with locked(images, name, progress):
-        if not again and load_image(images / name):
+        if not again and _has_modules(load_image(images / name)):
             return locate(name, cache)
         with workspace(images, name) as work:
             builder = ImageBuilder(work, progress)
@@ -123,6 +128,11 @@ def remove(name: str, cache: Path | None = None) -> None:
         raise HospesError(f"The image {name!r} is not here, so there is nothing to remove.")
     with locked(images, name):
         discard_image(images, name)
+
+
+def _has_modules(image: Image | None) -> bool:
+    """Whether there is an image with all the modules its guest may want."""
+    return image is not None and set(initramfs.MODULES) <= set(image.manifest.modules)
 
 
 def _refresh(recipe: Recipe, cache: Path | None) -> Image:

@@ -9,6 +9,7 @@ ERRORS_PATH: Final = "run/hospes/errors"
 # What it understands on the kernel's command line:
 #   hospes.agent=hvc0   run the agent (agent.py) on this terminal, and no shell on the console
 #   hospes.shell        a shell on the console although there is an agent
+#   hospes.disks        there are disks: have their driver before anything else runs
 #   hospes.hostname=N   the machine's name instead of the image's
 # A word without a dot, such as TERM=xterm, reaches the shell as an environment variable: the
 # kernel itself sees to that.
@@ -27,6 +28,7 @@ set -f
 for word in $line; do
 	case $word in
 	hospes.agent=*) agent=${word#*=} ;;
+	hospes.disks) disks=virtio_blk ;;
 	hospes.hostname=*) name=${word#*=} ;;
 	hospes.shell) shell=yes ;;
 	esac
@@ -39,8 +41,8 @@ cd /root
 	sleep 1
 	modprobe -qa virtio_mmio virtio_rng
 } &
-if [ "$agent" ]; then
-	modprobe -q virtio_mmio
+if [ "$agent$disks" ]; then
+	modprobe -qa virtio_mmio $disks
 fi
 # A pipeline, not "&": what a background job starts would ignore SIGINT.
 if [ -z "$agent" ]; then

@@ -24,8 +24,12 @@ ACCOUNTS: Final = (
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio and its console built
-# in, but not the bus they sit on here, nor the entropy device.
-MODULES: Final = ("drivers/virtio/virtio_mmio", "drivers/char/hw_random/virtio-rng")
+# in, but not the bus they sit on here, nor the entropy device and disks.
+MODULES: Final = (
+    "drivers/virtio/virtio_mmio",
+    "drivers/char/hw_random/virtio-rng",
+    "drivers/block/virtio_blk",
+)
 
 
 def base_tree() -> Tree:

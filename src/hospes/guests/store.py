@@ -39,7 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What an image is made of and how it wants to be booted; stored as manifest.json.
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
-    from its own initrd, without a network.
+    from its own initrd, without a network. One without all the kernel modules that guests need is
+    made anew.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, FileRecord]
     memory_bytes: int
     append: str
+    modules: tuple[str, ...] = ()
 
 
 class Image(msgspec.Struct, frozen=True):

@@ -43,6 +43,9 @@ def run(
     memory: Annotated[str | None, "how much RAM, such as 512M or 4G"] = None,
     cpus: Annotated[int, "how many harts"] = 1,
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
+    disk: Annotated[
+        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G, for this run"
+    ] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -69,6 +72,7 @@ def run(
         memory=memory,
         cpus=cpus,
         engine=engine,
+        disks=disk or (),
         agent=bool(command),
         progress=m.progress,
     )
@@ -76,7 +80,8 @@ def run(
         ran = (
             _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
         )
-        return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
+        ran = replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
+    return replace(ran, remark="; ".join(filter(None, (ran.remark, *vm.remarks))))
 
 
 def _check(image: str | None, command: Sequence[str], own: bool) -> None:
