@@ -140,8 +140,7 @@ def _check_place(backing: Path, directory: Path, image: Path, around: Surroundin
         return
     raise StorageError(
         f"disk {image} is based on {backing}, which is not in {directory}; move it there or "
-        "allow its "
-        "directory with --allow"
+        "allow its directory with --allow"
     )
 
 

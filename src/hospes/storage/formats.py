@@ -41,6 +41,5 @@ def backing_format_of(image: str, path: Path, named: str | None) -> DiskFormat:
     except ValueError as error:
         raise StorageError(
             f"disk {image} has a backing file of format {named!r}, which Hospes does not use; "
-            "convert "
-            "it with qemu-img"
+            "convert it with qemu-img"
         ) from error

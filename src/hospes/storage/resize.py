@@ -23,8 +23,7 @@ def resize_image(
         if size_bytes < device.size_bytes and not shrink:
             raise StorageError(
                 f"disk {path} would lose everything beyond {format_size(size_bytes)}; shrink the "
-                "file "
-                "systems on it first, then add --shrink"
+                "file systems on it first, then add --shrink"
             )
         device.resize(size_bytes)
         device.flush()

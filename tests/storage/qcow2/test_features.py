@@ -284,7 +284,13 @@ def test_metadata_is_never_given_away(tmp_path: Path) -> None:
     image = open_image(path, writable=True)
     with pytest.raises(DamagedImageError, match="which holds metadata"):
         image.write(0, b"x" * (1 << 20))
+    before = path.read_bytes()
+    for request in (image.flush, lambda: image.write(0, b"x"), lambda: image.discard(0, SIZE)):
+        with pytest.raises(DamagedImageError, match="which holds metadata"):
+            request()
+    assert image.read(0, SIZE) == bytes(SIZE)
     image.close()
+    assert path.read_bytes() == before
     assert header_of(path).is_corrupt
     assert ours(path) == bytes(SIZE)
     check_image(path, repair="all")

@@ -199,8 +199,7 @@ def _refuse_unknown(header: Header, name: str) -> None:
         bits = ", ".join(str(bit) for bit in range(64) if unknown >> bit & 1)
         raise UnsupportedImageError(
             f"disk {name} uses incompatible features unknown to Hospes (bits {bits}); convert it "
-            "with "
-            "the program that made it"
+            "with the program that made it"
         )
     if header.incompatible & layout.EXTERNAL_DATA:
         raise UnsupportedImageError(
@@ -231,8 +230,7 @@ def _unpack_extensions(header: Header, cluster: bytes, name: str) -> tuple[Exten
         if length > end - at:
             raise DamagedImageError(
                 f"disk {name} has a header extension of {length} bytes that does not fit; "
-                "restore it "
-                "from a copy"
+                "restore it from a copy"
             )
         found.append(Extension(kind, cluster[at : at + length]))
         at += length + -length % 8

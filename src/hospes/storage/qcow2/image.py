@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from threading import RLock
-from typing import TypeVar
 
 from hospes.storage.block import (
     REQUEST_BYTES,
@@ -26,8 +25,6 @@ from hospes.storage.qcow2.metadata import Metadata
 from hospes.storage.qcow2.resizing import grow, shrink
 from hospes.storage.qcow2.writing import Writer
 from hospes.storage.qcow2.zeroing import Mode, Zeroer
-
-Result = TypeVar("Result")
 
 
 class Qcow2Image:
@@ -52,6 +49,7 @@ class Qcow2Image:
         self._zeroer = Zeroer(self.meta, self.mapping, self.writer)
         self._lock = RLock()
         self._prepared = False
+        self._failure: DamagedImageError | None = None
         if writable:
             check_may_write(header, file.name)
 
@@ -94,7 +92,7 @@ class Qcow2Image:
     def write(self, offset: int, data: Data, /) -> None:
         view = memoryview(data).cast("B")
         with self._lock:
-            check_writable(self, offset, len(view))
+            self._check_writable(offset, len(view))
             for at, size in pieces(offset, len(view)):
                 part = view[at - offset : at - offset + size]
                 self._changing(partial(self.writer.write, at, part))
@@ -102,11 +100,13 @@ class Qcow2Image:
     def write_compressed(self, offset: int, data: bytes, /) -> None:
         """Store one whole cluster, compressed if that makes it smaller."""
         with self._lock:
-            check_writable(self, offset, 0)
+            self._check_writable(offset, 0)
             cluster = offset >> self.meta.g.cluster_bits
             self._changing(partial(self.writer.write_compressed, cluster, data))
 
     def flush(self) -> None:
+        if self._failure:
+            raise self._failure
         if self._writable:
             with self._lock:
                 if not self.meta.is_clean:
@@ -116,13 +116,13 @@ class Qcow2Image:
 
     def discard(self, offset: int, length: int, /) -> None:
         with self._lock:
-            check_writable(self, offset, length)
+            self._check_writable(offset, length)
             _, whole, _ = self._split(offset, length)
             self._changing(partial(self._zeroer.zero, whole, Mode.DISCARD))
 
     def write_zeroes(self, offset: int, length: int, /, *, unmap: bool) -> None:
         with self._lock:
-            check_writable(self, offset, length)
+            self._check_writable(offset, length)
             mode = Mode.UNMAP if unmap else Mode.KEEP
             self._changing(partial(self._zero, offset, length, mode))
 
@@ -135,7 +135,7 @@ class Qcow2Image:
 
     def resize(self, size_bytes: int, /) -> None:
         with self._lock:
-            check_writable(self, 0, 0)
+            self._check_writable(0, 0)
             if size_bytes < self.size_bytes:
                 self._changing(partial(shrink, self.meta, self._zeroer, size_bytes))
             elif size_bytes > self.size_bytes:
@@ -153,13 +153,13 @@ class Qcow2Image:
     def clear(self) -> None:
         """Hold nothing any more: the backing image shows everywhere."""
         with self._lock:
-            check_writable(self, 0, 0)
+            self._check_writable(0, 0)
             self._changing(partial(self._zeroer.forget, 0))
 
     def change_backing(self, name: str | None, format: str | None) -> None:
         """Have the header name another backing file; this open image keeps the old one."""
         with self._lock:
-            check_writable(self, 0, 0)
+            self._check_writable(0, 0)
             self._changing(partial(change_backing, self.meta, name, format))
 
     def finish(self) -> None:
@@ -181,18 +181,22 @@ class Qcow2Image:
             if self.mapping.backing is not None:
                 self.mapping.backing.close()
 
-    def _changing(self, change: Callable[[], Result]) -> Result:
+    def _changing(self, change: Callable[[], None]) -> None:
         """Run something that writes; an image found damaged on the way is marked as such."""
         try:
             if not self._prepared:
                 self._prepare()
-            result = change()
+            change()
             self.meta.trim()
-        except DamagedImageError:
-            self.meta.mark_corrupt()
-            self._writable = False
+        except DamagedImageError as error:
+            self.meta.give_up()
+            self._failure, self._writable = error, False
             raise
-        return result
+
+    def _check_writable(self, offset: int, length: int) -> None:
+        if self._failure:
+            raise self._failure
+        check_writable(self, offset, length)
 
     def _prepare(self) -> None:
         """Before the first change: what we do not keep up to date must not be trusted any more."""
@@ -231,14 +235,12 @@ def check_may_write(header: Header, name: str) -> None:
     if header.refcount_order != layout.WRITTEN_REFCOUNT_ORDER:
         raise UnsupportedImageError(
             f"disk {name} has reference counts of {1 << header.refcount_order} bits, of which "
-            "only 16 "
-            "are written; convert it first"
+            "only 16 are written; convert it first"
         )
     if header.is_corrupt:
         raise DamagedImageError(
             f"disk {name} is marked as corrupt; run 'hospes disk check --repair all' or open it "
-            "for "
-            "reading only"
+            "for reading only"
         )
     if header.is_dirty:
         raise DamagedImageError(

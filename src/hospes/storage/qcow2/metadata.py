@@ -46,6 +46,7 @@ class Metadata:
         blocks = max(2, refcount_cache_bytes // self.g.cluster_bytes)
         self.refcounts = Refcounts(file, header, blocks)
         self._freed: list[int] = []
+        self._given_up = False
 
     def reserve(self) -> None:
         """Learn where all metadata is, before anything is written."""
@@ -143,6 +144,8 @@ class Metadata:
     def trim(self) -> None:
         """Keep memory bounded; called between requests."""
         bounded = self.l2_tables.trim() and self.refcounts.blocks.trim()
+        if self._given_up:
+            return
         if not bounded or len(self._freed) > FREED_MAX:
             self.commit()
             self.l2_tables.trim()
@@ -164,8 +167,9 @@ class Metadata:
         """The error to raise where the image contradicts itself."""
         return DamagedImageError(f"disk {self.file.name} has {what}; run 'hospes disk check'")
 
-    def mark_corrupt(self) -> None:
-        """Have nobody write to the image before it is repaired, as far as the host lets us."""
+    def give_up(self) -> None:
+        """Write nothing more, and have nobody else do so before the image is repaired."""
+        self._given_up = True
         if self.header.version < 3 or self.header.is_corrupt:
             return
         try:

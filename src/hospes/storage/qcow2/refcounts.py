@@ -174,8 +174,7 @@ class Refcounts:
         if cluster in self.reserved:
             raise DamagedImageError(
                 f"disk {self._file.name} has metadata in cluster {cluster}, which it does not "
-                "count; "
-                "run 'hospes disk check --repair all'"
+                "count; run 'hospes disk check --repair all'"
             )
         self.add_block(index, cluster)[0] = 1
         return cluster + 1
@@ -184,8 +183,7 @@ class Refcounts:
         if offset % self.g.cluster_bytes:
             raise DamagedImageError(
                 f"disk {self._file.name} has a refcount block at {offset}, which is no cluster; "
-                "run "
-                "'hospes disk check'"
+                "run 'hospes disk check'"
             )
         data = self._file.read(offset, self.g.cluster_bytes)
         if len(data) < self.g.cluster_bytes:

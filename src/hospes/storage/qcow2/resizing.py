@@ -32,8 +32,7 @@ def shrink(meta: Metadata, zeroer: Zeroer, size_bytes: int) -> None:
     if meta.header.snapshot_count:
         raise StorageError(
             f"disk {meta.file.name} has {meta.header.snapshot_count} internal snapshots and "
-            "cannot be "
-            "made smaller; convert it first"
+            "cannot be made smaller; convert it first"
         )
     meta.commit()
     meta.write_header(size_bytes=size_bytes)
