@@ -412,3 +412,24 @@ def test_straight_on_into_the_next_page() -> None:
         return call(guest, FREE), guest.h.instret
 
     assert on_both(scenario)[0] == PAGE // 4 + 3
+
+
+@pytest.mark.parametrize("code_pages", [3, 64])
+def test_a_page_that_one_hart_drops_while_another_is_in_it(code_pages: int) -> None:
+    """The room of the page is used for other code by then; the other hart must not go on there."""
+    guest = Guest(code_pages=code_pages)
+    ready(guest)
+    other = guest.hart(1)
+    guest.place("spin: addi a0, a0, 1\nj spin", FREE)
+    other.pc = FREE
+    guest.engine.run(other, 101)
+    guest.memory.write(FREE, RV64.assemble("addi a0, a0, 16\nj .-4") + b"\xff" * (PAGE - 8))
+    guest.place("fence.i\njr t2", DATA)
+    call(guest, DATA)
+    for number in range(1, 6):
+        guest.place("c.nop\n" * 8 + "jr t2", FREE + number * PAGE)
+        call(guest, FREE + number * PAGE)
+    other.x[10] = 0
+    guest.engine.run(other, 100)
+    assert other.x[10] in (50 * 16, 50 * 16 + 16)
+    assert other.mcause == 0
