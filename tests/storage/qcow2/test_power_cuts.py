@@ -81,9 +81,9 @@ def request(chance: random.Random, image: Qcow2Image, disk: MemoryDisk, promise:
         promise.flushed(len(disk.log))
     elif kind == "resize":
         old = image.size_bytes
-        size = SECTOR * chance.randrange(50, 800)
+        size = SECTOR * chance.choice([n for n in range(50, 800) if n != old // SECTOR])
         if image.header.snapshot_count:
-            size = old + SECTOR * chance.randrange(200)
+            size = old + SECTOR * chance.randrange(1, 200)
         image.resize(size)
         promise.resized(began, size)
         promise.wrote(began, old, bytes(max(0, size - old)))
