@@ -1,0 +1,34 @@
+"""What is worth a look in a kernel's log, comparable between two machines."""
+
+import re
+from typing import Final
+
+COMMAND: Final = "dmesg -r"
+"""Lines as `<level>[seconds] text`."""
+WARNING_LEVEL: Final = 4
+LINE: Final = re.compile(r"<(\d+)>\[ *\d+\.\d+\] ?(.*)")
+TROUBLE: Final = re.compile(
+    r"WARNING:|BUG:|Oops|Call Trace|cut here|segfault|unhandled signal|\bstall|\berror|\bfail|"
+    r"\bunable|\bcannot|\bcould not|\binvalid|\bunexpected|\btimed out|\bcorrupt|tainted",
+    re.IGNORECASE,
+)
+# What differs between two boots or boards of the same kernel: addresses, numbers, devices' places.
+VARIES: Final = (
+    (re.compile(r"\b(0x)?[0-9a-f]{8,16}\b"), "ADDRESS"),
+    (re.compile(r"\b\d+(\.\d+)?"), "N"),
+)
+
+
+def troubles(raw: str) -> set[str]:
+    """The lines that report a warning or worse, by level or by words, normalised."""
+    found = set()
+    for line in raw.splitlines():
+        match = LINE.match(line)
+        if match is None:
+            continue
+        level, text = int(match[1]) & 7, match[2]
+        if level <= WARNING_LEVEL or TROUBLE.search(text):
+            for pattern, stand_in in VARIES:
+                text = pattern.sub(stand_in, text)
+            found.add(text)
+    return found

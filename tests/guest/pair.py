@@ -1,0 +1,50 @@
+"""One guest twice, here and under QEMU, doing the same things at the same time."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.guest.peer import Peer
+
+from hospes import Machine
+from hospes.api import Result
+from hospes.spec.vm import VmSpec
+
+BOOT_SECONDS: Final = 240
+"""Long: the host may be busy with other things."""
+SCRIPTS: Final = Path(__file__).parent / "scripts"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both guests, ready for commands; `booted` are the kernel messages of their start."""
+
+    ours: Machine
+    theirs: Peer
+
+    def run(self, command: str, timeout: float) -> tuple[Result, Result]:
+        """A command in both: what came of it here, and under QEMU."""
+        with ThreadPoolExecutor(1) as pool:
+            theirs = pool.submit(self.theirs.run, command, timeout)
+            ours = self.ours.run(command, timeout)
+            return ours, theirs.result()
+
+
+@contextmanager
+def pair(spec: VmSpec, directory: Path) -> Iterator[Pair]:
+    """Boot both; the test is skipped when there is no QEMU."""
+    with Peer(spec, directory) as theirs, Machine(spec) as ours:
+        for guest in (ours, theirs):
+            if not guest.session.ready(BOOT_SECONDS):
+                pytest.fail(f"{guest} does not boot: {guest.console_output[-2000:]}")
+        yield Pair(ours, theirs)
+
+
+def script(name: str, interpreter: str) -> str:
+    """A command that runs one of the scripts in the guest."""
+    text = (SCRIPTS / name).read_text()
+    return f"cat >/tmp/{name} <<'END OF FILE'\n{text}END OF FILE\n{interpreter} /tmp/{name}"
