@@ -3,6 +3,7 @@
 import lzma
 from collections.abc import Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from hospes.base.errors import HospesError
@@ -25,10 +26,27 @@ ACCOUNTS: Final = (
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio and its console built
 # in, but not the bus they sit on here, nor the entropy device and disks.
-MODULES: Final = (
+DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
     "drivers/block/virtio_blk",
+)
+# Loaded by the kernel when one is mounted; with what each needs, before which that must be there.
+FILE_SYSTEMS: Final = MappingProxyType(
+    {
+        "fs/ext4/ext4": ("fs/jbd2/jbd2", "fs/mbcache", "lib/crc16", "crypto/crc32c_generic"),
+        "fs/jbd2/jbd2": ("crypto/crc32c_generic",),
+        "fs/mbcache": (),
+        "lib/crc16": (),
+        "crypto/crc32c_generic": (),
+    }
+)
+MODULES: Final = (*DRIVERS, *FILE_SYSTEMS)
+ALIASES: Final = (
+    ("fs-ext2", "ext4"),
+    ("fs-ext3", "ext4"),
+    ("fs-ext4", "ext4"),
+    ("crypto-crc32c", "crc32c_generic"),
 )
 
 
@@ -71,18 +89,32 @@ def add_kernel(tree: Tree, package: Package, kernel: Path) -> None:
     if len(images) != 1:
         raise HospesError(f"The package {package.path.name} has {len(images)} kernels, not one.")
     kernel.write_bytes(files[images[0]].data)
-    order = []
+    paths: dict[str, str] = {}
+    folder = ""
     for path, entry in files.items():
-        name, _, suffix = path.partition(".ko")
-        if path not in images:
-            data = lzma.decompress(entry.data) if suffix == ".xz" else entry.data
-            tree.add(regular(f"{name}.ko", data))
-            order.append(f"{name}.ko")
-    if order:
-        # What modprobe reads. None of our modules needs another one.
-        folder = order[0].partition("/kernel/")[0]
-        lines = "".join(f"{path.removeprefix(folder + '/')}:\n" for path in order)
-        tree.add(regular(f"{folder}/modules.dep", lines.encode()))
+        if path in images:
+            continue
+        folder, _, inside = path.partition("/kernel/")
+        name, _, suffix = inside.partition(".ko")
+        data = entry.data
+        # File systems stay compressed: most guests never mount one.
+        if suffix == ".xz" and name not in FILE_SYSTEMS:
+            data, suffix = lzma.decompress(data), ""
+        paths[name] = f"kernel/{name}.ko{suffix}"
+        tree.add(regular(f"{folder}/{paths[name]}", data))
+    if paths:
+        _add_module_lists(tree, folder, paths)
+
+
+def _add_module_lists(tree: Tree, folder: str, paths: dict[str, str]) -> None:
+    """What modprobe reads: paths of modules with those they need, and other names for them."""
+    lines = []
+    for name, path in paths.items():
+        needed = (paths[other] for other in FILE_SYSTEMS.get(name, ()) if other in paths)
+        lines.append(" ".join((f"{path}:", *needed)))
+    aliases = [f"alias {alias} {module}" for alias, module in ALIASES]
+    for file, content in (("modules.dep", lines), ("modules.alias", aliases)):
+        tree.add(regular(f"{folder}/{file}", "".join(f"{line}\n" for line in content).encode()))
 
 
 def _of_the_kernel(path: str) -> bool:

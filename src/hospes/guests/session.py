@@ -70,6 +70,7 @@ class Session:
         """Wait until the agent listens; False if it does not in time, or the machine has ended."""
         limit = deadline(seconds)
         with self._changed:
+            self._renew()
             while not self._protocol.ready:
                 if not self._alive() or not self._wait(limit):
                     return False
