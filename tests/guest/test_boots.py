@@ -113,7 +113,9 @@ def test_all_harts_are_online_and_work(booted: Pair, setting: Setting) -> None:
     command = """
         cat /sys/devices/system/cpu/online
         for hart in $(seq 0 $(($(nproc) - 1))); do
-            taskset $((1 << hart)) sh -c 'busybox sha256sum /bin/busybox; cut -d " " -f 39 /proc/$$/stat'
+            taskset $((1 << hart)) sh -c '
+                busybox sha256sum /bin/busybox
+                cut -d " " -f 39 /proc/$$/stat'
         done
         grep -c '^processor' /proc/cpuinfo"""
     ours, theirs = booted.run(command, COMMAND_SECONDS)
