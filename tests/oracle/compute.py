@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 from tests.oracle.image import Block, Image, Rows, encode
-from tests.oracle.operands import cancelling, floating_state, held, integer
+from tests.oracle.operands import cancelling, floating_state, held, integer, number, special
 from tests.oracle.standins import execute
 from tests.oracle.words import Registers, is_float, random_words, registers_of
 
@@ -69,11 +69,13 @@ def floating_rows(made: Insn, random: Random, count: int) -> Rows:
     f = BINARY32 if _reads_singles(made) else BINARY64
     rows = []
     for _ in range(count):
-        a, b, c = (held(random, f) for _ in range(3))
-        if random.randrange(4) == 0:
+        pick = number if random.randrange(8) else special
+        a, b, c = (held(random, f, pick) for _ in range(3))
+        choice = random.randrange(8) if pick is number else 8
+        if choice < 2:
             exact = cancelling(random, f, a & (2 * f.sign - 1), b & (2 * f.sign - 1))
             c = exact | c >> 32 << 32 if f is BINARY32 else exact
-        elif random.randrange(8) == 0:
+        elif choice == 2:
             b = a ^ random.choice((0, f.sign, 1))
         if not is_float(made, "rs1"):
             a = integer(random)

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import pytest
@@ -86,6 +86,7 @@ def threaded(group: Group, cases: int) -> Outcome:
     return run_hospes(built(group, cases, stand_ins=False), threaded=True)
 
 
+@cache
 def judge(group: Group, cases: int, name: str) -> Verdict:
     """The threaded engine's outcome compared with a judge's."""
     ours = threaded(group, cases)

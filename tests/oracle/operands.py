@@ -1,5 +1,6 @@
 """Operand values: random numbers, and those near the edges of types and formats."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -72,9 +73,17 @@ def number(random: Random, f: Format) -> int:
     return sign | exponent << f.fraction_bits | fraction
 
 
-def held(random: Random, f: Format) -> int:
+def special(random: Random, f: Format) -> int:
+    """A zero, an infinity, a NaN, one, or a number next to overflow or underflow."""
+    one = f.bias << f.fraction_bits
+    signalling = f.infinity + 1
+    chosen = random.choice((0, 0, f.infinity, f.infinity, f.nan, signalling, one, f.largest, 1))
+    return chosen | random.getrandbits(1) * f.sign
+
+
+def held(random: Random, f: Format, pick: Callable[[Random, Format], int] = number) -> int:
     """The bits of an f register with a float of a format: a single boxed, or rarely not."""
-    bits = number(random, f)
+    bits = pick(random, f)
     if f is BINARY64:
         return bits
     return bits | BOX if random.randrange(16) else bits | random.getrandbits(64) << 32 & U64
