@@ -108,8 +108,8 @@ def compute_block(image: Image, made: Insn, cases: int) -> Block:
     pointers = {f"x{b}": block.results_gpa, f"x{end}": gpa + ROW_BYTES * len(rows), f"x{a}": gpa}
     image.pointers(**pointers)
     loop = image.pc
-    for number, word in enumerate(words):
-        _case(image, block, word, 8 * len(fields) * number, (a, b, free), floating=floating)
+    for index, word in enumerate(words):
+        _case(image, block, word, 8 * len(fields) * index, (a, b, free), floating=floating)
     close_loop(image, block, (a, b, end), loop)
     return block
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tests.oracle.words import is_float
 
-from hospes.base.ieee import BINARY32, BINARY64, NV
+from hospes.base.ieee import BINARY32, BINARY64
 from hospes.isa.insn import Insn
 from hospes.isa.riscv.encoding import ECALL_FROM_U
 from hospes.isa.riscv.fp_bits import BOX
@@ -116,14 +116,6 @@ def _the_number(case: Case) -> Result:
     return (b if f.is_nan(a) else a) | box, case.answer[1]
 
 
-def _infinity_times_zero(case: Case) -> bool:
-    if "rs3" not in case.made.syntax:
-        return False
-    f = BINARY32 if case.made.name.endswith(".s") else BINARY64
-    a, b = _floats(case)
-    return {f.magnitude(a), f.magnitude(b)} == {0, f.infinity}
-
-
 def _trailing_zeros(case: Case) -> Result:
     return (32,)
 
@@ -157,13 +149,6 @@ EXCEPTIONS = (
         "signalling NaN; QEMU 5.0 has minNum and maxNum",
         _signalling_minimum,
         _the_number,
-    ),
-    OracleException(
-        UNICORN,
-        '"Single-Precision Floating-Point Computational Instructions"',
-        "infinity times zero is invalid also when a quiet NaN is added; QEMU 5.0 raises no flag",
-        _infinity_times_zero,
-        lambda case: (case.answer[0], case.answer[1] | NV),
     ),
     OracleException(
         QEMU,
