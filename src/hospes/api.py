@@ -188,6 +188,13 @@ class Machine:
         """Change guest physical memory."""
         self.core.write(gpa, data)
 
+    def dirty_pages(self) -> list[int]:
+        """Guest physical addresses of the 4 KiB pages written since this was last asked.
+
+        By the guest, its devices or `write`; the first answer counts from power-on.
+        """
+        return self.core.dirty_pages()
+
     @property
     def state(self) -> MachineState:
         """created, running, paused or stopped."""

@@ -13,6 +13,7 @@ import pytest
 from tests.machine.bare import BASE, bare_machine, kernel_machine
 
 from hospes.base.errors import HospesError
+from hospes.machine.console import Console
 from hospes.machine.host_files import HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.spec.vm import EngineKind
@@ -292,6 +293,37 @@ def test_a_slow_reader_of_the_console_loses_nothing(engine: EngineKind) -> None:
     os.close(read_end)
     os.close(write_end)
     assert got == bytes(index & 0xFF for index in range(count))
+
+
+class Refusing:
+    """A reader that takes nothing for a while."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.got = bytearray()
+        self.open = False
+
+    def write(self, data: bytes) -> int:
+        self.got += data if self.open else b""
+        return len(data) if self.open else 0
+
+    def input_taken(self) -> None:
+        pass
+
+    def take_from_now_on(self) -> None:
+        self.open = True
+        self.console.room_again()
+
+
+def test_what_was_written_before_power_off_waits_for_its_reader(engine: EngineKind) -> None:
+    source = "li t0, UART\nli t1, 77\nsb t1, 0(t0)\n"
+    with bare_machine(source + POWER_OFF, engine=engine) as machine:
+        reader = Refusing(machine.console)
+        machine.console.attach(reader)
+        threading.Timer(0.5, reader.take_from_now_on).start()
+        machine.start()
+        machine.wait(60)
+        assert bytes(reader.got) == b"M"
 
 
 def test_a_program_that_forgets_to_close_still_ends() -> None:

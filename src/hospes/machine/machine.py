@@ -25,6 +25,8 @@ from hospes.spec.vm import EngineKind, VmSpec
 
 Result = TypeVar("Result")
 
+READER_SECONDS: Final = 10.0
+"""How long a reader of a console may take nothing before its output is given up at power-off."""
 STALL_SECONDS: Final = 0.05
 """How often a guest held back by its console's reader is looked at."""
 
@@ -166,6 +168,10 @@ class Machine:
         """Change guest physical memory."""
         self._call(lambda: self._powered.memory.write(gpa, data))
 
+    def dirty_pages(self) -> list[int]:
+        """Guest physical addresses of the pages written since this was last asked, in order."""
+        return self._call(self._powered.memory.dirty.take)
+
     def registers(self, hart: int = 0) -> Registers:
         """A hart's registers, between two instructions."""
         if not 0 <= hart < self.spec.cpus:
@@ -284,6 +290,7 @@ class Machine:
     def _switch(self, system: System) -> None:
         """The guest asked for the power switch: off, or off and on again."""
         assert system.power is not None
+        self._await_readers(system)
         if system.power.kind is PowerKind.OFF or not self._restart:
             self._stop = Ending(EndKind.GUEST, system.power.code)
             return
@@ -291,6 +298,20 @@ class Machine:
         self._system = None
         self._system = self._power_on()
         self.restarts += 1
+
+    def _await_readers(self, system: System) -> None:
+        """Before the power goes, let the consoles' readers take what was written, as long as they
+        take anything."""
+        sent, deadline = -1, 0.0
+        while not system.flush() and self._stop is None:
+            now, before = time.monotonic(), sent
+            sent = self.console.bytes_out + self.agent.bytes_out
+            if sent != before:
+                deadline = now + READER_SECONDS
+            elif now >= deadline:
+                return
+            self._mailbox.sleep(STALL_SECONDS / 10)
+            self._mailbox.carry_out()
 
     def _finish(self) -> None:
         """The end: keep the last numbers, give back the rest."""

@@ -241,11 +241,15 @@ class System:
 
     def close(self) -> None:
         """Power off: everything is given back."""
-        self.board.bus.tick()
-        self.board.console.flush()
-        self.board.agent.flush()
+        self.flush()
         self._let_go()
         self.memory.close()
+
+    def flush(self) -> bool:
+        """Pass output on to the consoles; True if they took all of it."""
+        self.board.bus.tick()
+        taken = (self.board.console.flush(), self.board.agent.flush())
+        return all(taken)
 
     def _let_go(self) -> None:
         """Undo the circles of references, so that engines' memory goes now and not some time."""
