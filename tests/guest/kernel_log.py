@@ -13,10 +13,7 @@ TROUBLE: Final = re.compile(
     re.IGNORECASE,
 )
 # What differs between two boots or boards of the same kernel: addresses, numbers, devices' places.
-VARIES: Final = (
-    (re.compile(r"\b(0x)?[0-9a-f]{8,16}\b"), "ADDRESS"),
-    (re.compile(r"\b\d+(\.\d+)?"), "N"),
-)
+VARIES: Final = re.compile(r"\b(0x)?[0-9a-f]{8,16}\b|\b\d+(\.\d+)?")
 
 
 def troubles(raw: str) -> set[str]:
@@ -28,7 +25,5 @@ def troubles(raw: str) -> set[str]:
             continue
         level, text = int(match[1]) & 7, match[2]
         if level <= WARNING_LEVEL or TROUBLE.search(text):
-            for pattern, stand_in in VARIES:
-                text = pattern.sub(stand_in, text)
-            found.add(text)
+            found.add(VARIES.sub("N", text))
     return found
