@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.guest.kernel_log import COMMAND, troubles
+from tests.guest.kernel_log import COMMAND, NOT_OURS, troubles
 from tests.guest.pair import Pair, pair
 
 from hospes.api import EndKind, describe
@@ -19,14 +19,6 @@ OPENSBI: Final = Path("/usr/lib/riscv64-linux-gnu/opensbi/generic")
 COMMAND_SECONDS: Final = 120
 SATP_MODES: Final = {"sv39": 8, "sv48": 9, "sv57": 10}
 
-HOST_IS_BUSY: Final = "time that the host takes from a guest looks to it like a slow interrupt"
-NOT_OURS: Final[dict[str, str]] = {
-    # A line of troubles(), and why it is right that we have it and QEMU has not.
-    "hrtimer: interrupt took N ns": HOST_IS_BUSY,
-    "clocksource: Long readout interval, skipping watchdog check: cs_nsec: N wd_nsec: N": (
-        HOST_IS_BUSY
-    ),
-}
 
 
 @dataclass(frozen=True)
