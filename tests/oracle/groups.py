@@ -32,7 +32,7 @@ from hospes.isa.riscv.profile import RV64
 
 CASES: Final = int(os.environ.get("HOSPES_CASES", "300"))
 """Cases per instruction in `make test`."""
-SOAK_CASES: Final = max(CASES, 5000)
+SOAK_CASES: Final = max(CASES, 6000)
 """Cases per instruction in `make soak`: more than a million in all."""
 REFERENCE: Final = "reference"
 
