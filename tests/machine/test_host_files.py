@@ -207,3 +207,28 @@ def test_output_to_an_ordinary_file(loop: Loop, tmp_path: Path) -> None:
     files.close()
     os.close(fd)
     assert path.read_bytes() == b"line\n" * 100000
+
+
+def test_closing_waits_for_a_reader_that_keeps_taking() -> None:
+    """Slower than a second in all, but never idle for one."""
+    read_end, write_end = os.pipe()
+    loop = Loop("test")
+    console = Console("console", lambda: None)
+    files = HostFiles(console, loop, None, write_end)
+    data = bytes(200 * 1024)
+    assert console.write(data) == len(data)
+    got = bytearray()
+
+    def read() -> None:
+        while len(got) < len(data):
+            time.sleep(0.2)
+            got.extend(os.read(read_end, 32768))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    files.close()
+    reader.join(10)
+    loop.close()
+    os.close(read_end)
+    os.close(write_end)
+    assert len(got) == len(data)

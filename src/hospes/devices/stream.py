@@ -13,7 +13,10 @@ from hospes.devices.backends import CharacterBackend
 
 BATCH_BYTES: Final = 4096
 BATCH_NS: Final = 2_000_000
-OUTPUT_BYTES: Final = 64 * 1024
+FULL_BYTES: Final = 64 * 1024
+"""From here on the machine waits for the reader before it goes on."""
+OUTPUT_BYTES: Final = 8 * 1024 * 1024
+"""What fits in all: FULL_BYTES and more than all harts can send before the machine looks."""
 INPUT_BYTES: Final = 1024 * 1024
 
 
@@ -35,6 +38,11 @@ class CharacterStream:
     def room(self) -> int:
         """How many bytes `put` takes now without dropping any."""
         return max(0, OUTPUT_BYTES - len(self._output))
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the reader that the guest should wait too."""
+        return len(self._output) >= FULL_BYTES
 
     @property
     def input_room(self) -> int:
@@ -75,7 +83,7 @@ class CharacterStream:
         """Pass on what has gathered; True if nothing is left."""
         output = self._output
         while output:
-            taken = self._backend.write(bytes(output[:OUTPUT_BYTES]))
+            taken = self._backend.write(bytes(output[:FULL_BYTES]))
             if not taken:
                 break
             del output[:taken]

@@ -70,11 +70,18 @@ class HostFiles:
             self._loop.post(self._read_on)
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all output has been written; False if that takes longer."""
-        return self._drained.wait(seconds)
+        """Wait until all output has been written; False once nothing was taken for so long."""
+        left = -1
+        while not self._drained.wait(seconds):
+            with self._lock:
+                before, left = left, len(self._pending)
+            if left == before:
+                return False
+        return True
 
     def close(self) -> None:
-        """Stop using the files, after what is queued for output or a second; they stay open."""
+        """Stop using the files, which stay open, once what is queued has been written or nothing of
+        it was taken for a second."""
         if self._closed:
             return
         self.flush(1.0)

@@ -190,7 +190,7 @@ class System:
 
     def stalled(self) -> bool:
         """Whether the guest's output has nowhere to go."""
-        return self.board.console.room == 0 or self.board.agent.room == 0
+        return self.board.console.full or self.board.agent.full
 
     def streams(self, console: Console, agent: Console) -> list[tuple[Console, CharacterStream]]:
         """Which stream each console feeds."""
