@@ -84,14 +84,12 @@ def test_linux_switches_itself_off(tiny: Image, command: str, calls: int, code: 
 
 @pytest.mark.parametrize("command", ["reboot -f", f"devmem {TEST_DEVICE:#x} 32 0x7777"])
 def test_linux_restarts_itself(tiny: Image, command: str) -> None:
-    """Twice, for the second start must be as good as the first."""
     with Machine("tiny") as vm:
-        for restarts in (1, 2):
-            assert vm.session.ready(BOOT_SECONDS)
-            with pytest.raises(HospesError, match="restarted meanwhile"):
-                vm.run(f"{command}; sleep 1000", BOOT_SECONDS)
-            assert vm.core.restarts == restarts
-        assert vm.run("cut -d . -f 1 /proc/uptime", BOOT_SECONDS).stdout < "60"
+        assert vm.session.ready(BOOT_SECONDS)
+        with pytest.raises(HospesError, match="restarted meanwhile"):
+            vm.run(f"{command}; sleep 1000", BOOT_SECONDS)
+        assert vm.core.restarts == 1
+        assert float(vm.run("cut -d ' ' -f 1 /proc/uptime", BOOT_SECONDS).stdout) < 60
 
 
 @pytest.mark.parametrize("engine", ENGINES)
