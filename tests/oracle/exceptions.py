@@ -219,3 +219,43 @@ TRAP_EXCEPTIONS = (
         _own_address,
     ),
 )
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A judge that cannot have a say on a group of instructions, and what is done instead."""
+
+    judge: str
+    group: str
+    reason: str
+    instead: str
+
+
+LACKING = (
+    Lacking(UNICORN, "bits", "QEMU 5.0 has neither Zba nor Zbb nor Zbs", "QEMU 7.2 judges them"),
+    Lacking(
+        UNICORN, "conditional", "no Zicond",
+        "base instructions that the chapter gives as equivalent run in its place (standins.py)",
+    ),
+    Lacking(QEMU, "conditional", "QEMU 7.2 has no Zicond", "base instructions, as for unicorn"),
+    Lacking(
+        UNICORN, "cache", "neither Zicbom nor Zicboz",
+        "stores of zero in place of cbo.zero, nothing in place of the others (standins.py)",
+    ),
+    Lacking(
+        QEMU, "cache", "QEMU 7.2 has neither Zicbom nor Zicboz",
+        "as for unicorn; which modes may use them is judged by tests/isa/riscv/test_zicbo.py",
+    ),
+    Lacking(
+        UNICORN, "mixtures", "in a sequence one result that is excused above spreads to others",
+        "QEMU 7.2 judges them, without ctzw",
+    ),
+    Lacking(
+        UNICORN, "misaligned reservations",
+        "QEMU reports a failing sc without looking at its alignment, and lr's and sc's cause as 4",
+        '"Load-Reserved/Store-Conditional Instructions": the address must be naturally aligned, '
+        "or an address-misaligned or access-fault exception is raised; the traps are checked "
+        "against the causes of the Privileged ISA's table",
+    ),
+    Lacking(QEMU, "misaligned reservations", "as in unicorn", "as for unicorn"),
+)  # fmt: skip

@@ -5,8 +5,11 @@ the section of the specification that settles them.
 """
 
 import pytest
-from tests.oracle.exceptions import EXCEPTIONS, TRAP_EXCEPTIONS
+from tests.oracle.exceptions import EXCEPTIONS, LACKING, QEMU, TRAP_EXCEPTIONS, UNICORN
 from tests.oracle.groups import CASES, GROUPS, SOAK_CASES, Group, built, judge
+from tests.oracle.image import DATA, Image, encode
+from tests.oracle.judges import run_hospes
+from tests.oracle.standins import STAND_INS
 
 from hospes.isa.riscv.profile import RV64
 
@@ -29,6 +32,33 @@ def test_agrees_in_a_million_cases_with(group: Group, name: str) -> None:
 
 SYSTEM = {made.name for made in RV64.insns if made.serial} - {"cbo.inval", "cbo.clean", "cbo.flush"}
 """Instructions of the system; test_system.py and test_privileged.py have them."""
+
+
+def test_judges_without_a_say_are_listed() -> None:
+    listed = {(lacking.judge, lacking.group) for lacking in LACKING}
+    for group in GROUPS:
+        for name in {QEMU, UNICORN} - set(group.judges):
+            assert (name, group.name) in listed
+        stands_in = any(made.name in STAND_INS for made in group.instructions)
+        assert not stands_in or {(QEMU, group.name), (UNICORN, group.name)} <= listed
+
+
+@pytest.mark.parametrize("name", ["lr.w", "lr.d", "sc.w", "sc.d"])
+def test_misaligned_reservations(name: str) -> None:
+    """lr tells a misaligned load, sc a misaligned store, also when it would fail anyway."""
+    size, cause = (4 if name.endswith("w") else 8), (4 if name.startswith("lr") else 6)
+    image = Image(name)
+    values = {} if name.startswith("lr") else {"rs2": 11}
+    places = []
+    for offset in range(-size, 2 * size):
+        image.pointers(x10=DATA + 4096 + offset)
+        if offset % size:
+            places.append((cause, DATA + 4096 + offset, image.pc, 3))
+        image.emit(encode(name, rd=12, rs1=10, **values))
+    image.finish()
+    for threaded in (True, False):
+        traps = run_hospes(image, threaded=threaded).traps
+        assert [tuple(trap) for trap in traps.tolist()] == places
 
 
 def test_every_instruction_is_judged() -> None:
