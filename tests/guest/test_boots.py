@@ -45,9 +45,7 @@ SETTINGS: Final = (
     Setting(),
     Setting("no5lvl", "sv48", "128M"),
     Setting("no4lvl", "sv39", "512M", cpus=2),
-    Setting(memory="128M"),
     Setting(memory="4G", cpus=4),
-    Setting("no4lvl", "sv39", "4G"),
     Setting(firmware="fw_jump.elf"),
     Setting(memory="1G", cpus=2, firmware="fw_dynamic.bin"),
 )

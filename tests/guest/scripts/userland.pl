@@ -30,14 +30,14 @@ print join(' ', 0xFF & ~0x0F, 1 << 40, -1 >> 60, 2**0.5, 2**-1074, abs(-3), 1_00
 printf "%.3f %e %g %G %a %x %o %b %05d %+d\n", 3.14159265, 12345.678, 1e-10, 1e100, 0.1, 255, 8, 10, 42, 42;
 {
 	my ($x, @lines) = (0.5);
-	for my $n (1 .. 6000) {
+	for my $n (1 .. 4000) {
 		$x = 3.99 * $x * (1 - $x);
 		my $y = $x * 2000 - 1000;
 		push @lines, join ' ', sin $y, cos $y, exp $x, log $x, sqrt $x, atan2($y, $x), $y**3,
 			int $y, fmod($y, 7), floor($y), ceil($y);
 	}
 	digest 'a chaotic orbit', @lines;
-	digest 'in 17 digits', map { sprintf '%.17g %a', (split)[0, 2] } @lines[0 .. 4000];
+	digest 'in 17 digits', map { sprintf '%.17g %a', (split)[0, 2] } @lines[0 .. 3000];
 	my @ordered = sort { (split ' ', $a)[0] <=> (split ' ', $b)[0] } @lines[0 .. 3000];
 	digest 'sorted by number', @ordered;
 }
@@ -45,10 +45,10 @@ print join(' ', frexp(1234.5), ldexp(0.75, 10), strtod('1.5e3xyz'), 'inf' + 0, '
 print Math::BigInt->new(2)->bpow(521)->bsub(1), "\n";
 print Math::BigInt->new('1234567890123456789012345678901234567890')->bmodpow(65537, '9' x 30), "\n";
 print Math::BigInt->bgcd(2**40, 6**20), ' ', Math::BigInt->new(100)->bfac, "\n";
-print Math::BigFloat->bpi(80), ' ', Math::BigFloat->new(2)->bsqrt(50), "\n";
+print Math::BigFloat->new(2)->bsqrt(30), "\n";
 
 print "== text\n";
-my $text = join '', map { chr(97 + ($_ * $_ * 31 + $_ * 7) % 26) . ($_ % 11 ? '' : ' ') } 1 .. 60000;
+my $text = join '', map { chr(97 + ($_ * $_ * 31 + $_ * 7) % 26) . ($_ % 11 ? '' : ' ') } 1 .. 40000;
 my %count;
 $count{$_}++ for split ' ', $text;
 digest 'words', map { "$_ $count{$_}" } sort { $count{$b} <=> $count{$a} || $a cmp $b } keys %count;

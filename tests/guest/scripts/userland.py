@@ -1,16 +1,13 @@
 """What Debian's python3 makes of numbers, text, modules, processes and threads (in the guest)."""
 
 import array
-import asyncio
 import bz2
 import cmath
-import concurrent.futures
 import ctypes
 import datetime
 import decimal
 import fractions
 import hashlib
-import io
 import itertools
 import json
 import lzma
@@ -34,7 +31,6 @@ import textwrap
 import threading
 import time
 import unicodedata
-import unittest
 import zlib
 from collections.abc import Iterable
 
@@ -71,7 +67,7 @@ def packers() -> None:
 
 
 def floats() -> None:
-    values = [struct.unpack("<d", Random.randbytes(8))[0] for _ in range(3000)]
+    values = [struct.unpack("<d", Random.randbytes(8))[0] for _ in range(2000)]
     finite = [value for value in values if math.isfinite(value)]
     digest("repr", map(repr, values))
     digest("hex", (value.hex() for value in finite))
@@ -81,7 +77,7 @@ def floats() -> None:
     digest("division", (a / b if b else 0 for a, b in itertools.pairwise(finite)))
     digest("single", (struct.unpack("<f", Random.randbytes(4))[0] for _ in range(5000)))
     digest("half", (struct.pack("<e", value / 100).hex() for value in range(-6000, 6000, 7)))
-    small = [(value - 600) / 18.3 for value in range(1201)]
+    small = [(value - 300) / 9.15 for value in range(601)]
     for name in ANYWHERE:
         digest(name, map(getattr(math, name), small))
     positive = [abs(value) + 0.01 for value in small]
@@ -156,8 +152,6 @@ def processes() -> None:
     os.close(write)
     with open(read) as lines:
         print(sorted(lines))
-    with concurrent.futures.ProcessPoolExecutor(2) as pool:
-        print(list(pool.map(math.factorial, range(15, 20))))
     try:
         subprocess.run(["sleep", "60"], timeout=0.5, check=True)
     except subprocess.TimeoutExpired as error:
@@ -195,14 +189,6 @@ def threads() -> None:
     sender.join()
     print(received == DATA)
 
-    async def gather() -> list[int]:
-        async def later(number: int) -> int:
-            await asyncio.sleep(0.001 * (7 - number))
-            return number * 10
-
-        return await asyncio.gather(*(later(number) for number in range(7)))
-
-    print(asyncio.run(gather()))
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())
         peer, _ = server.accept()
@@ -223,38 +209,24 @@ def database() -> None:
         print(found.fetchall()[:3])
 
 
-class Small(unittest.TestCase):
-    """A few things that unittest itself needs."""
+def language() -> None:
+    def depth(left: int) -> int:
+        return depth(left - 1) + 1 if left else 0
 
-    def test_recursion(self) -> None:
-        def depth(left: int) -> int:
-            return depth(left - 1) + 1 if left else 0
-
-        assert depth(800) == 800
-
-    def test_errors(self) -> None:
-        expected = (ZeroDivisionError, LookupError, ValueError, AttributeError, SyntaxError)
-        for code in ("1 // 0", "[][1]", "{}['x']", "int('x')", "None.x", "1 +"):
-            with self.subTest(code):
-                try:
-                    eval(code)
-                except expected as error:
-                    print(type(error).__name__, error)
-
-    def test_generators(self) -> None:
-        naturals = itertools.count(2)
-        primes = (n for n in naturals if all(n % d for d in range(2, math.isqrt(n) + 1)))
-        assert list(itertools.islice(primes, 300))[-1] == 1987
+    print(depth(800))
+    naturals = itertools.count(2)
+    primes = (n for n in naturals if all(n % d for d in range(2, math.isqrt(n) + 1)))
+    print(list(itertools.islice(primes, 300))[-3:])
+    for code in ("1 // 0", "[][1]", "{}['x']", "int('x')", "None.x", "1 +", "[0] * (1 << 62)"):
+        try:
+            eval(code)
+        except Exception as error:
+            print(type(error).__name__, error)
+    print({**{n: n**2 for n in range(5)}, **dict(zip("ab", (1, 2), strict=True))})
+    print("OK")
 
 
-def tests() -> None:
-    out = io.StringIO()
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Small)
-    unittest.TextTestRunner(out, verbosity=2).run(suite)
-    print(re.sub(r"in [0-9.]+s", "in no time", out.getvalue()))
-
-
-PARTS = (hashes, packers, floats, integers, text, machine, processes, threads, database, tests)
+PARTS = (hashes, packers, floats, integers, text, machine, processes, threads, database, language)
 
 if __name__ == "__main__":
     for part in PARTS:
