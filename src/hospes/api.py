@@ -70,6 +70,7 @@ def describe(
     cpus: int = 1,
     engine: str = EngineKind.THREADED,
     disks: Sequence[str | Path | DiskSpec] = (),
+    interrupts: str | None = None,
     agent: bool = True,
     progress: Progress = silent,
 ) -> VmSpec:
@@ -80,7 +81,7 @@ def describe(
     paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    wanted["disks"] = tuple(_disk(disk) for disk in disks)
+    wanted |= {"disks": tuple(_disk(disk) for disk in disks), "interrupts": interrupts}
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 

@@ -17,8 +17,7 @@ from hospes.devices.bus import Bus
 from hospes.devices.device import Device
 from hospes.devices.htif import Htif
 from hospes.devices.irq.aclint import Aclint
-from hospes.devices.irq.line import HartLines
-from hospes.devices.irq.plic import Plic
+from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerCallback, TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
@@ -31,6 +30,7 @@ from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
 from hospes.firmware import fdt
 from hospes.firmware.image import BootFiles
 from hospes.firmware.placement import FDT_ROOM_BYTES, RAM_BASE, Placement, plan_boot
+from hospes.machine.boards.interrupts import Interrupts, make
 from hospes.machine.boards.virt_tree import Place, TreeFacts, device_tree
 from hospes.spec.vm import VmSpec
 
@@ -38,7 +38,6 @@ LAYOUT: Final = {
     "test": Place(0x10_0000, 0x1000),
     "rtc": Place(0x10_1000, 0x1000, 11),
     "clint": Place(0x200_0000, 0x1_0000),
-    "plic": Place(0xC00_0000, 0x60_0000),
     "uart": Place(0x1000_0000, 0x100, 10),
 }
 VIRTIO_SLOTS: Final = tuple(Place(0x1000_1000 + n * 0x1000, 0x1000, 1 + n) for n in range(8))
@@ -64,7 +63,7 @@ class BoardDisk(Protocol):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a board is plugged into; one `lines` entry per hart."""
+    """What a board is plugged into; one entry per hart in `lines` and, for AIA, in `ports`."""
 
     memory: DeviceMemory
     lines: Sequence[HartLines]
@@ -74,6 +73,7 @@ class Surroundings:
     agent: CharacterBackend
     entropy: EntropySource
     on_power: PowerCallback
+    ports: Sequence[MessagePort] = ()
     disks: Sequence[BoardDisk] = ()
 
 
@@ -87,7 +87,7 @@ class Board:
 
     bus: Bus
     aclint: Aclint
-    plic: Plic
+    interrupts: Interrupts
     console: CharacterStream
     agent: CharacterStream
     functions: dict[str, VirtioFunction]
@@ -118,31 +118,31 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     """Put a machine together; HospesError when what boots does not fit its memory."""
     placement = plan_boot(spec.memory_bytes, files)
     bus = Bus()
-    plic = Plic(outside.lines)
+    interrupts = make(spec.interrupt_kind, bus, outside.lines, outside.ports)
     aclint = Aclint(outside.lines, outside.timebase)
     console = CharacterStream(outside.console, outside.clock)
     agent = CharacterStream(outside.agent, outside.clock)
     devices: dict[str, Device] = {
         "test": TestFinisher(outside.on_power),
-        "rtc": Rtc(plic.line(LAYOUT["rtc"].source), outside.clock),
+        "rtc": Rtc(interrupts.line(LAYOUT["rtc"].source), outside.clock),
         "clint": aclint,
-        "plic": plic,
-        "uart": Uart(plic.line(LAYOUT["uart"].source), console),
+        "uart": Uart(interrupts.line(LAYOUT["uart"].source), console),
     }
     for name, device in devices.items():
         bus.map(name, LAYOUT[name].base, device, LAYOUT[name].size)
+    interrupts.place(bus)
     functions: dict[str, VirtioFunction] = {
         "entropy": VirtioEntropy(outside.memory, outside.entropy),
         "agent": VirtioConsole(outside.memory, agent),
     }
     for disk in outside.disks:
         functions[disk.name] = VirtioBlock(outside.memory, disk.device, disk.thread, disk.serial)
-    _plug_virtio(bus, plic, functions)
+    _plug_virtio(bus, interrupts, functions)
     htif = _htif(placement, outside, console)
     if htif:
         bus.attach("htif", htif)
-    tree = _tree(spec, placement, outside.entropy)
-    return Board(bus, aclint, plic, console, agent, functions, htif, placement, tree)
+    tree = _tree(spec, placement, interrupts, outside.entropy)
+    return Board(bus, aclint, interrupts, console, agent, functions, htif, placement, tree)
 
 
 def _htif(placement: Placement, outside: Surroundings, console: CharacterStream) -> Htif | None:
@@ -157,7 +157,9 @@ def _htif(placement: Placement, outside: Surroundings, console: CharacterStream)
     return Htif(outside.memory, tohost, fromhost, console, outside.on_power)
 
 
-def _plug_virtio(bus: Bus, plic: Plic, functions: dict[str, VirtioFunction]) -> None:
+def _plug_virtio(
+    bus: Bus, interrupts: Interrupts, functions: dict[str, VirtioFunction]
+) -> None:
     """Functions go into the first slots, in order; the others stay empty."""
     named = list(functions.items())
     if len(named) > len(VIRTIO_SLOTS):
@@ -165,12 +167,15 @@ def _plug_virtio(bus: Bus, plic: Plic, functions: dict[str, VirtioFunction]) -> 
     for number, place in enumerate(VIRTIO_SLOTS):
         if number < len(named):
             name, function = named[number]
-            bus.map(f"virtio-{name}", place.base, VirtioMmio(plic.line(place.source), function))
+            line = interrupts.line(place.source)
+            bus.map(f"virtio-{name}", place.base, VirtioMmio(line, function))
         else:
             bus.map(f"virtio-slot{number}", place.base, EmptySlot())
 
 
-def _tree(spec: VmSpec, placement: Placement, entropy: EntropySource) -> bytes:
+def _tree(
+    spec: VmSpec, placement: Placement, interrupts: Interrupts, entropy: EntropySource
+) -> bytes:
     facts = TreeFacts(
         cpus=spec.cpus,
         memory_base=RAM_BASE,
@@ -178,6 +183,7 @@ def _tree(spec: VmSpec, placement: Placement, entropy: EntropySource) -> bytes:
         append=spec.append,
         initrd=placement.initrd,
         rng_seed=entropy.read(RNG_SEED_BYTES),
+        interrupts=interrupts.describe(spec.cpus + 2),
     )
     blob = fdt.write(device_tree(facts, LAYOUT, VIRTIO_SLOTS))
     if len(blob) > FDT_ROOM_BYTES:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.devices.irq.line import MEIP, MSIP, MTIP, SEIP
-from hospes.devices.irq.plic import SOURCES
+from hospes.devices.irq.line import MSIP, MTIP
 from hospes.devices.power import FINISHER_PASS, FINISHER_RESET
 from hospes.firmware.fdt import Node, wide
+from hospes.machine.boards.interrupts import Description
 
 TIMEBASE_HZ: Final = 10_000_000
 UART_CLOCK_HZ: Final = 3_686_400
@@ -40,6 +40,13 @@ class TreeFacts:
     append: str
     initrd: tuple[int, int] | None
     rng_seed: bytes
+    interrupts: Description
+
+
+def extensions(added: Sequence[str] = ()) -> list[str]:
+    """The board's extensions and those added at supervisor level, in canonical order."""
+    supervisor = sorted([*added, *(name for name in EXTENSIONS[6:] if name.startswith("s"))])
+    return [name for name in EXTENSIONS if name not in supervisor] + supervisor
 
 
 def isa_string(extensions: Sequence[str] = EXTENSIONS) -> str:
@@ -50,27 +57,27 @@ def isa_string(extensions: Sequence[str] = EXTENSIONS) -> str:
 
 
 def device_tree(facts: TreeFacts, layout: dict[str, Place], virtio: Sequence[Place]) -> Node:
-    """The whole tree; `layout` has test, rtc, clint, plic and uart."""
+    """The whole tree; `layout` has test, rtc, clint and uart."""
     root = Node("").set("#address-cells", 2).set("#size-cells", 2)
     root.set("compatible", "riscv-virtio").set("model", "riscv-virtio,hospes")
     _add_chosen(root, facts, layout["uart"])
     root.add("aliases").set("serial0", _path("serial", layout["uart"]))
     memory = root.add(f"memory@{facts.memory_base:x}").set("device_type", "memory")
     memory.set("reg", *wide(facts.memory_base), *wide(facts.memory_bytes))
-    _add_cpus(root, facts.cpus)
-    plic, test = facts.cpus + 1, facts.cpus + 2
+    _add_cpus(root, facts.cpus, extensions(facts.interrupts.extensions))
+    test = facts.cpus + 1
     _add_power(root, test)
     soc = root.add("soc").set("#address-cells", 2).set("#size-cells", 2)
     soc.set("compatible", "simple-bus").set("ranges")
     _device(soc, "test", layout["test"], "sifive,test1", "sifive,test0", "syscon").set(
         "phandle", test
     )
-    _interrupting(soc, "rtc", layout["rtc"], plic, "google,goldfish-rtc")
-    uart = _interrupting(soc, "serial", layout["uart"], plic, "ns16550a")
+    _interrupting(soc, "rtc", layout["rtc"], facts.interrupts, "google,goldfish-rtc")
+    uart = _interrupting(soc, "serial", layout["uart"], facts.interrupts, "ns16550a")
     uart.set("clock-frequency", UART_CLOCK_HZ)
     for place in virtio:
-        _interrupting(soc, "virtio_mmio", place, plic, "virtio,mmio")
-    _add_plic(soc, layout["plic"], facts.cpus, plic)
+        _interrupting(soc, "virtio_mmio", place, facts.interrupts, "virtio,mmio")
+    facts.interrupts.add_nodes(soc)
     clint = _device(soc, "clint", layout["clint"], "sifive,clint0", "riscv,clint0")
     clint.set("interrupts-extended", *_hart_interrupts(facts.cpus, MSIP, MTIP))
     return root
@@ -86,15 +93,15 @@ def _add_chosen(root: Node, facts: TreeFacts, uart: Place) -> None:
     chosen.set("rng-seed", facts.rng_seed)
 
 
-def _add_cpus(root: Node, count: int) -> None:
+def _add_cpus(root: Node, count: int, names: Sequence[str]) -> None:
     """Hart n's interrupt controller has phandle n + 1."""
     cpus = root.add("cpus").set("#address-cells", 1).set("#size-cells", 0)
     cpus.set("timebase-frequency", TIMEBASE_HZ)
     for hart in range(count):
         cpu = cpus.add(f"cpu@{hart:x}").set("device_type", "cpu").set("reg", hart)
         cpu.set("status", "okay").set("compatible", "riscv")
-        cpu.set("riscv,isa", isa_string()).set("riscv,isa-base", "rv64i")
-        cpu.set("riscv,isa-extensions", *EXTENSIONS)
+        cpu.set("riscv,isa", isa_string(names)).set("riscv,isa-base", "rv64i")
+        cpu.set("riscv,isa-extensions", *names)
         cpu.set("riscv,cbom-block-size", CACHE_BLOCK_BYTES)
         cpu.set("riscv,cboz-block-size", CACHE_BLOCK_BYTES)
         cpu.set("mmu-type", "riscv,sv57")
@@ -107,13 +114,6 @@ def _add_power(root: Node, test: int) -> None:
     for name, value in (("poweroff", FINISHER_PASS), ("reboot", FINISHER_RESET)):
         node = root.add(name).set("compatible", f"syscon-{name}")
         node.set("regmap", test).set("offset", 0).set("value", value)
-
-
-def _add_plic(soc: Node, place: Place, harts: int, phandle: int) -> None:
-    plic = _device(soc, "plic", place, "sifive,plic-1.0.0", "riscv,plic0")
-    plic.set("#address-cells", 0).set("#interrupt-cells", 1).set("interrupt-controller")
-    plic.set("riscv,ndev", SOURCES - 1).set("phandle", phandle)
-    plic.set("interrupts-extended", *_hart_interrupts(harts, MEIP, SEIP))
 
 
 def _hart_interrupts(harts: int, first: int, second: int) -> list[int]:
@@ -131,6 +131,9 @@ def _device(soc: Node, name: str, place: Place, *compatible: str) -> Node:
     return node.set("reg", *wide(place.base), *wide(place.size))
 
 
-def _interrupting(soc: Node, name: str, place: Place, plic: int, compatible: str) -> Node:
+def _interrupting(
+    soc: Node, name: str, place: Place, parent: Description, compatible: str
+) -> Node:
     node = _device(soc, name, place, compatible)
-    return node.set("interrupt-parent", plic).set("interrupts", place.source)
+    node.set("interrupt-parent", parent.parent)
+    return node.set("interrupts", *parent.specifier(place.source))
