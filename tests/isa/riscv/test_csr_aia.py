@@ -85,7 +85,7 @@ def test_what_sireg_reaches(s: Supervisor) -> None:
 
 
 def test_what_can_be_written(s: Supervisor) -> None:
-    """3.8: identity 0 and those above the last one are read-only zero, as are priorities (5.4.1)."""
+    """3.8, 5.4.1: identity 0, those above the last one, and priorities are read-only zero."""
     wanted = {EIDELIVERY: 1, EITHRESHOLD: IDENTITIES}
     for array in (EIP, EIE):
         wanted |= {array: ONES - 1, array + 2: ONES, array + 4: ONES, array + 6: ONES}

@@ -213,7 +213,7 @@ def test_tree_agrees_with_qemus_where_both_have_a_node(
 ) -> None:
     path = tmp_path / "virt.dtb"
     aia = "aplic-imsic" if kind is InterruptKind.AIA else "none"
-    command = [QEMU, "-M", f"virt,aia={aia},dumpdtb={path}", "-smp", "2", "-m", "512M", "-display", "none"]
+    command = [QEMU, "-M", f"virt,aia={aia},dumpdtb={path}", "-smp", "2", "-m", "512M"]
     subprocess.run(command, capture_output=True, check=True)
     ours, theirs = fdt.read(board.fdt).find("soc"), fdt.read(path.read_bytes()).find("soc")
     for node in ours.children:
