@@ -24,6 +24,7 @@ from hospes.isa.riscv.interrupt_file import receive_message
 from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
+from hospes.machine.boards.surroundings import Surroundings
 from hospes.machine.console import Console
 from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
@@ -84,7 +85,7 @@ class System:
     def _assemble(
         self, spec: VmSpec, files: BootFiles, outside: Outside, kind: EngineKind
     ) -> None:
-        surroundings = virt.Surroundings(
+        surroundings = Surroundings(
             memory=self.memory,
             lines=[self._line(number) for number in range(spec.cpus)],
             timebase=lambda: self.timebase.ticks(self.harts[0]),

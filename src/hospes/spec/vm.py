@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hospes.spec.disk import DiskSpec
 
 CPUS_MAX: Final = 64
-DISKS_MAX: Final = 6
+DISKS_MAX: Final = 24
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40

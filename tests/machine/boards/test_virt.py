@@ -13,7 +13,8 @@ from hospes.devices.irq.line import MTIP, SEIP
 from hospes.devices.power import PowerEvent, PowerKind
 from hospes.firmware import fdt
 from hospes.firmware.image import BootFiles, Segment, parse_kernel
-from hospes.machine.boards.virt import Board, Surroundings, build
+from hospes.machine.boards.surroundings import Surroundings
+from hospes.machine.boards.virt import Board, build
 from hospes.machine.boards.virt_tree import isa_string
 from hospes.spec.vm import InterruptKind, VmSpec
 
