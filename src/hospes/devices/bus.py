@@ -35,6 +35,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.mappings: list[Mapping] = []
+        self._ticking: list[Mapping] = []
         self._pages: dict[int, Mapping] = {}
 
     def map(self, name: str, base: int, device: Device, size: int = 0) -> None:
@@ -47,12 +48,12 @@ class Bus:
         if taken:
             raise ValueError(f"{name} at {base:#x} overlaps {self._pages[taken[0]].name}")
         mapping = Mapping(name, base, size, device)
-        self.mappings.append(mapping)
+        self._add(mapping)
         self._pages.update(dict.fromkeys(range(first, last + 1), mapping))
 
     def attach(self, name: str, device: Device) -> None:
         """Let a device take part that has no registers: it is ticked and guarded as the others."""
-        self.mappings.append(Mapping(name, 0, 0, device))
+        self._add(Mapping(name, 0, 0, device))
 
     def read(self, gpa: int, size: int) -> int | None:
         """What the guest reads (size 1, 2, 4 or 8 bytes); None when no device is there."""
@@ -86,21 +87,36 @@ class Bus:
 
     def tick(self) -> None:
         """Let every device do what has become due."""
-        for mapping in self.mappings:
+        for mapping in self._ticking:
             try:
                 mapping.device.tick()
             except GuestError as error:
                 self._refuse(mapping, error)
 
+    def drain(self) -> None:
+        """Before a pause: return when nothing goes on beside the machine's thread any more."""
+        for mapping in self._ticking:
+            try:
+                mapping.device.drain()
+            except GuestError as error:
+                self._refuse(mapping, error)
+
     def due_in_ns(self) -> int | None:
         """Nanoseconds until `tick` has something to do (0: now); None if nothing is planned."""
-        delays = (mapping.device.due_in_ns() for mapping in self.mappings)
+        delays = (mapping.device.due_in_ns() for mapping in self._ticking)
         return min((delay for delay in delays if delay is not None), default=None)
 
     def exits(self) -> dict[str, int]:
         """Accesses so far by device name, those with none left out."""
         counts = {mapping.name: mapping.reads + mapping.writes for mapping in self.mappings}
         return {name: count for name, count in counts.items() if count}
+
+    def _add(self, mapping: Mapping) -> None:
+        self.mappings.append(mapping)
+        # Most devices never have anything to do by themselves, and all are asked often.
+        kind = type(mapping.device)
+        if kind.tick is not Device.tick or kind.due_in_ns is not Device.due_in_ns:
+            self._ticking.append(mapping)
 
     def _refuse(self, mapping: Mapping, error: GuestError) -> None:
         """Count a GuestError; the first few and then every power of two are logged."""

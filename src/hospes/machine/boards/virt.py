@@ -43,6 +43,7 @@ LAYOUT: Final = {
 }
 VIRTIO_SLOTS: Final = tuple(Place(0x1000_1000 + n * 0x1000, 0x1000, 1 + n) for n in range(8))
 RNG_SEED_BYTES: Final = 32
+DISK_QUEUES_MAX: Final = 4
 
 
 class BoardDisk(Protocol):
@@ -57,7 +58,7 @@ class BoardDisk(Protocol):
         ...
 
     @property
-    def thread(self) -> Executor:
+    def executor(self) -> Executor:
         """What carries requests out."""
         ...
 
@@ -136,7 +137,13 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
         "agent": VirtioConsole(outside.memory, agent),
     }
     for disk in outside.disks:
-        functions[disk.name] = VirtioBlock(outside.memory, disk.device, disk.thread, disk.serial)
+        functions[disk.name] = VirtioBlock(
+            outside.memory,
+            disk.device,
+            disk.executor,
+            disk.serial,
+            queues=min(spec.cpus, DISK_QUEUES_MAX),
+        )
     _plug_virtio(bus, plic, functions)
     htif = _htif(placement, outside, console)
     if htif:
