@@ -209,6 +209,10 @@ class VirtioRegisters(Device):
         """As the device type has it."""
         return self.function.due_in_ns()
 
+    def drain(self) -> None:
+        """As the device type has it."""
+        self.function.guarded(self.function.drain)
+
     def _exists(self) -> bool:
         return self.queue_select < len(self.function.queues)
 
