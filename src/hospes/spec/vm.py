@@ -42,7 +42,9 @@ class InterruptKind(StrEnum):
 class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
-    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
+    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware. With
+    `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
+    consoles.
     """
 
     kernel: Path | None = None
@@ -54,6 +56,7 @@ class VmSpec:
     engine: EngineKind = EngineKind.THREADED
     disks: "tuple[DiskSpec, ...]" = ()
     interrupts: InterruptKind | None = None
+    ports: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

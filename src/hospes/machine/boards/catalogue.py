@@ -16,8 +16,10 @@ from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.ports import VirtioPorts
 from hospes.machine.boards.surroundings import BoardDisk, Surroundings
 from hospes.spec.disk import VirtioBus
+from hospes.spec.ports import PORT_NAMES
 from hospes.spec.vm import VmSpec
 
 DISK_QUEUES_MAX: Final = 4
@@ -50,6 +52,11 @@ def always(spec: VmSpec) -> bool:
     return True
 
 
+def with_ports(spec: VmSpec) -> bool:
+    """Machines whose guests are talked to through named ports."""
+    return spec.ports
+
+
 @dataclass(frozen=True)
 class Registers:
     """A device with registers at `base`; it interrupts by a source of its own, or with 0 not."""
@@ -80,6 +87,7 @@ CATALOGUE: Final[tuple[Line, ...]] = (
     Registers("uart", 0x1000_0000, lambda fit: Uart(fit.irq, fit.console), source=10),
     Virtio("entropy", lambda fit: VirtioEntropy(fit.memory, fit.outside.entropy)),
     Virtio("agent", lambda fit: VirtioConsole(fit.memory, fit.agent)),
+    Virtio("ports", lambda fit: VirtioPorts(fit.memory, PORT_NAMES), wanted=with_ports),
 )
 """In the order of their slots. Addresses are those of QEMU's board of this name, if it has one.
 
