@@ -144,7 +144,7 @@ def corrected(line: str) -> str:
     """A line of select_numbers in QEMU, as it should be."""
     if line == THRESHOLD_WRITTEN.format(0x7FF):
         return THRESHOLD_WRITTEN.format(0xFF)
-    number = int(line.split()[0], 16)
+    number = int(line.split(maxsplit=1)[0], 16)
     trapped = f" {number:x} {number:x} 0 0 2"
     return f" {number:x} {number:x} 0 0 0" if number in ABSENT and line == trapped else line
 
@@ -166,7 +166,7 @@ def _file_operation(choose: random.Random) -> str:
     )
 
 
-def interrupt_file(seed: int, operations: int = 200) -> str:
+def interrupt_file(seed: int, operations: int = 100) -> str:
     """Random messages, claims and changes, and what the hart sees after each."""
     choose = random.Random(seed)
     lines = ["li t0, 0x200; csrw sie, t0"]
@@ -235,7 +235,7 @@ class Source:
         return "\n".join(lines)
 
 
-def sources(modes: tuple[int, ...], seed: int, operations: int = 200) -> str:
+def sources(modes: tuple[int, ...], seed: int, operations: int = 100) -> str:
     """Random changes to a source in some of its modes, and the messages it sends."""
     source = Source(random.Random(seed), modes)
     lines = ["sw zero, 12(s6); sw zero, 8(s6); li t0, 0x104; sw t0, 0(s4)"]
