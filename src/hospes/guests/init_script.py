@@ -40,6 +40,9 @@ cd /root
 {
 	sleep 1
 	modprobe -qa virtio_mmio virtio_rng
+	if grep -qs 0x0005 /sys/bus/virtio/devices/*/device; then
+		modprobe -q virtio_balloon
+	fi
 } &
 if [ "$agent$disks" ]; then
 	modprobe -qa virtio_mmio $disks

@@ -36,7 +36,7 @@ class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
-    consoles.
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -48,6 +48,7 @@ class VmSpec:
     engine: EngineKind = EngineKind.THREADED
     disks: "tuple[DiskSpec, ...]" = ()
     ports: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

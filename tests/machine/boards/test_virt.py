@@ -61,8 +61,12 @@ def outside() -> Outside:
 
 @pytest.fixture
 def board(outside: Outside) -> Board:
+    return make(outside)
+
+
+def make(outside: Outside, **wanted: bool) -> Board:
     spec = VmSpec(kernel=Path("k"), initrd=Path("i"), append="console=ttyS0", cpus=2,
-                  memory_bytes=512 << 20)
+                  memory_bytes=512 << 20, **wanted)
     files = BootFiles(parse_kernel(image(), "k"), b"x" * 1000)
     surroundings = Surroundings(
         memory=outside,
@@ -92,6 +96,16 @@ def test_devices_answer_at_qemus_addresses(board: Board, outside: Outside) -> No
         assert bus.read(base, 4) == 0x7472_6976
     assert [bus.read(0x1000_1008 + n * 0x1000, 4) for n in range(3)] == [4, 3, 0]
     assert bus.read(0x1000_9000, 4) is None
+
+
+def test_ports_and_a_balloon_are_there_when_asked_for(board: Board, outside: Outside) -> None:
+    assert (board.ports, board.balloon) == (None, None)
+    board = make(outside, ports=True, balloon=True)
+    assert [board.bus.read(0x1000_1008 + n * 0x1000, 4) for n in range(5)] == [4, 3, 3, 5, 0]
+    assert board.ports is board.functions["ports"]
+    assert board.balloon is board.functions["balloon"]
+    for part in board.parts.values():
+        wire.restore(part, wire.encode(part))
 
 
 def test_uart_interrupt_reaches_the_hart(board: Board, outside: Outside) -> None:

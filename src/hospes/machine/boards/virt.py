@@ -10,6 +10,7 @@ from hospes.devices.backends import (
     BlockBackend,
     CharacterBackend,
     DeviceMemory,
+    DiscardableMemory,
     EntropySource,
     Executor,
 )
@@ -23,6 +24,7 @@ from hospes.devices.power import PowerCallback, TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
 from hospes.devices.uart import Uart
+from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
@@ -68,7 +70,7 @@ class BoardDisk(Protocol):
 class Surroundings:
     """What a board is plugged into; one `lines` entry per hart."""
 
-    memory: DeviceMemory
+    memory: DiscardableMemory
     lines: Sequence[HartLines]
     timebase: Callable[[], int]
     clock: Clock
@@ -97,6 +99,7 @@ class Board:
     placement: Placement
     fdt: bytes
     ports: VirtioPorts | None = None
+    balloon: VirtioBalloon | None = None
 
     @property
     def posted(self) -> tuple[int, int]:
@@ -141,6 +144,9 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     ports = VirtioPorts(outside.memory, PORT_NAMES) if spec.ports else None
     if ports is not None:
         functions["ports"] = ports
+    balloon = VirtioBalloon(outside.memory, outside.clock) if spec.balloon else None
+    if balloon is not None:
+        functions["balloon"] = balloon
     for disk in outside.disks:
         functions[disk.name] = VirtioBlock(outside.memory, disk.device, disk.thread, disk.serial)
     _plug_virtio(bus, plic, functions)
@@ -148,7 +154,9 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     if htif:
         bus.attach("htif", htif)
     tree = _tree(spec, placement, outside.entropy)
-    return Board(bus, aclint, plic, console, agent, functions, htif, placement, tree, ports)
+    return Board(
+        bus, aclint, plic, console, agent, functions, htif, placement, tree, ports, balloon
+    )
 
 
 def _htif(placement: Placement, outside: Surroundings, console: CharacterStream) -> Htif | None:
