@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.verb import verb
-from hospes.spec.vm import EngineKind
+from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
@@ -47,6 +47,7 @@ def run(
         list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G, for this run"
     ] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
+    interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
 ) -> Ran:
@@ -73,6 +74,7 @@ def run(
         cpus=cpus,
         engine=engine,
         disks=disk or (),
+        interrupts=interrupts,
         agent=bool(command),
         progress=m.progress,
     )
