@@ -49,8 +49,9 @@ def bare_machine(
 def kernel_machine(
     source: str, *, cpus: int = 1, engine: EngineKind = EngineKind.REFERENCE
 ) -> Machine:
-    """A machine that runs a program as a kernel, in S-mode, on our own SBI."""
-    return Machine(_spec(cpus, engine), BootFiles(kernel=executable(source, KERNEL)))
+    """A machine that runs a program as a kernel, in S-mode, on our own SBI; it has AIA."""
+    spec = replace(_spec(cpus, engine), bios=None, kernel=Path("test.elf"))
+    return Machine(spec, BootFiles(kernel=executable(source, KERNEL)))
 
 
 def _spec(cpus: int, engine: EngineKind) -> VmSpec:
