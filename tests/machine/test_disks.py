@@ -1,13 +1,16 @@
 """Disks of a machine: opened, locked, kept over a reboot, closed whatever happens."""
 
+import struct
 import threading
 from pathlib import Path
 
 import pytest
+from tests.devices.virtio.conftest import Driver
 from tests.machine.bare import bare_machine
 
 from hospes.base.errors import HospesError
 from hospes.machine.disks import THREADS_MAX, Disks, DiskThreads, open_disk
+from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus
 from hospes.storage.create import create_image
 
@@ -107,6 +110,39 @@ def test_a_new_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch, kind) -> 
     monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
     with pytest.raises(HospesError, match="TMPDIR"):
         open_disk(DiskSpec(size_bytes=1 << 20))
+
+
+@pytest.mark.parametrize("ending", [Machine.pause, Machine.close])
+def test_a_pause_and_the_end_wait_for_the_disk(image: Path, ending) -> None:
+    with bare_machine("j .", disks=(DiskSpec(image, bus=VirtioBus.MMIO),)) as machine:
+        memory, gate = machine._powered.memory, threading.Event()
+        [disk] = machine._disks.all
+        write, written = disk.device.write, []
+
+        def slow(offset: int, data: bytes) -> None:
+            gate.wait()
+            write(offset, data)
+            written.append(offset)
+
+        disk.device.write = slow
+        slots = {mapping.name: mapping.device for mapping in machine._powered.board.bus.mappings}
+        driver = Driver(slots["virtio-disk0"], memory)
+        driver.start(queues=1)
+        memory.write(driver.buffer(), struct.pack("<IIQ", 1, 0, 3) + b"A" * 512 + b"\xEE")
+        driver.describe(0, 0, driver.buffer(), 16 + 512, 1, 1)
+        driver.describe(0, 1, driver.buffer() + 528, 1, 2)
+        driver.offer(0, 0)
+        machine.start()
+        asker = threading.Thread(target=ending, args=(machine,))
+        asker.start()
+        asker.join(0.2)
+        assert asker.is_alive()
+        gate.set()
+        asker.join(10)
+        assert written == [3 * 512]
+        if ending is Machine.pause:
+            assert driver.used(0) == [(0, 1)]
+            assert memory.read(driver.buffer() + 528, 1) == b"\0"
 
 
 FIRST_SLOTS = {
