@@ -1,5 +1,6 @@
 """`docs/howto/add-device.md`, carried out: its blocks go into a copy of the tree and are tested."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -72,10 +73,14 @@ def test_the_devices_work(tree: tuple[Path, list[str]]) -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.skipif(shutil.which("ruff") is None, reason="ruff is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")
 def test_they_are_written_as_the_rest_is(tree: tuple[Path, list[str]]) -> None:
     copy, new = tree
     done = subprocess.run(
-        ["ruff", "check", *new], cwd=copy, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ruff", "check", *new],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout

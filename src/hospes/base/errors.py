@@ -7,3 +7,7 @@ class HospesError(Exception):
 
 class GuestError(Exception):
     """The guest did something impossible; counted and logged at the device boundary."""
+
+
+class PortBusy(HospesError):  # noqa: N818 - a state, which the caller may wait for
+    """Somebody has this port of the guest open; another may be free."""

@@ -44,7 +44,7 @@ class Bus:
 
     def __init__(self) -> None:
         self.mappings: list[Mapping] = []
-        self._busy: list[Mapping] = []
+        self._ticking: list[Mapping] = []
         self._pages: dict[int, Mapping | None] = {}
 
     def map(
@@ -117,7 +117,7 @@ class Bus:
 
     def tick(self) -> None:
         """Let every device do what has become due."""
-        for mapping in self._busy:
+        for mapping in self._ticking:
             try:
                 mapping.device.tick()
             except GuestError as error:
@@ -125,7 +125,7 @@ class Bus:
 
     def drain(self) -> None:
         """Before a pause: return when nothing goes on beside the machine's thread any more."""
-        for mapping in self._busy:
+        for mapping in self._ticking:
             try:
                 mapping.device.drain()
             except GuestError as error:
@@ -133,7 +133,7 @@ class Bus:
 
     def due_in_ns(self) -> int | None:
         """Nanoseconds until `tick` has something to do (0: now); None if nothing is planned."""
-        delays = (mapping.device.due_in_ns() for mapping in self._busy)
+        delays = (mapping.device.due_in_ns() for mapping in self._ticking)
         return min((delay for delay in delays if delay is not None), default=None)
 
     def exits(self) -> dict[str, int]:
@@ -146,7 +146,7 @@ class Bus:
         self.mappings.append(mapping)
         kind = type(mapping.device)
         if kind.tick is not Device.tick or kind.due_in_ns is not Device.due_in_ns:
-            self._busy.append(mapping)
+            self._ticking.append(mapping)
 
     def _look_up(self, page: int) -> Mapping | None:
         """The mapping of a page, remembered while no device moves."""

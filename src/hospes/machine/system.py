@@ -263,6 +263,8 @@ class System:
         """Power off: everything is given back."""
         self.flush()
         self.board.bus.drain()
+        if self.board.ports is not None:
+            self.board.ports.close()
         self._let_go()
         self.memory.close()
 

@@ -45,6 +45,8 @@ class VmSpec:
     Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
     With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
+    With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -58,6 +60,8 @@ class VmSpec:
     interrupts: InterruptKind | None = None
     from_disk: bool = False
     allow: tuple[Path, ...] = ()
+    ports: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

@@ -72,9 +72,12 @@ def test_memory_is_for_a_bus_master(card: Card, ram) -> None:
         card.memory.read(ram.base, 4)
     with pytest.raises(GuestError, match="not bus master"):
         card.memory.write(ram.base, b"abcd")
+    with pytest.raises(GuestError, match="not bus master"):
+        card.memory.windows([(ram.base, 4)])
     card.write_config(COMMAND, 2, 4)
     card.memory.write(ram.base, b"abcd")
     assert card.memory.read(ram.base, 4) == b"abcd"
+    assert card.memory.windows([(ram.base, 4)]) == [b"abcd"]
     card.write_config(COMMAND, 2, 0)
     with pytest.raises(GuestError, match="not bus master"):
         card.memory.read(ram.base, 4)

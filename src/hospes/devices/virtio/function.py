@@ -32,6 +32,7 @@ class VirtioFunction:
     version: ClassVar[int] = 1
     device_id: ClassVar[int] = 0
     queue_count: ClassVar[int] = 1
+    queue_size_max: ClassVar[int] = QUEUE_SIZE_MAX
 
     status: int
     driver_features: int
@@ -65,7 +66,7 @@ class VirtioFunction:
         """Forget the driver; queues are empty afterwards."""
         self.status = 0
         self.driver_features = 0
-        self.queues = [QueueState(size=QUEUE_SIZE_MAX) for _ in range(self._queue_count)]
+        self.queues = [QueueState(size=self.queue_size_max) for _ in range(self._queue_count)]
 
     def config(self) -> bytes:
         """The device-specific configuration space."""
@@ -134,7 +135,7 @@ class VirtioFunction:
             wrong = wrong or state.driver_gpa % 4
         else:
             wrong = wrong or state.driver_gpa % 2 or size & (size - 1)
-        if wrong or not 0 < size <= QUEUE_SIZE_MAX:
+        if wrong or not 0 < size <= self.queue_size_max:
             raise GuestError(f"queue {index} of size {state.size} is laid out wrongly")
         state.ready = True
 
@@ -151,7 +152,7 @@ class VirtioFunction:
 
     def reset_queue(self, index: int) -> None:
         """One queue as it is after a reset of the device (2.6.1); its requests are forgotten."""
-        self.queues[index] = QueueState(size=QUEUE_SIZE_MAX)
+        self.queues[index] = QueueState(size=self.queue_size_max)
         self.forget(index)
 
     def forget(self, index: int) -> None:

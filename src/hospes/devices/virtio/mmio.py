@@ -5,7 +5,7 @@ from typing import Final
 from hospes.base.errors import GuestError
 from hospes.devices.device import Device, Reg
 from hospes.devices.irq.line import Irq
-from hospes.devices.virtio.function import QUEUE_SIZE_MAX, RING_RESET, VirtioFunction
+from hospes.devices.virtio.function import RING_RESET, VirtioFunction
 from hospes.devices.virtio.queue import QueueState
 
 MAGIC: Final = 0x7472_6976
@@ -102,7 +102,8 @@ class VirtioMmio(EmptySlot):
 
     def read_queue_size_max(self) -> int:
         """0 for a queue that does not exist."""
-        return QUEUE_SIZE_MAX if self.queue_sel < len(self.function.queues) else 0
+        exists = self.queue_sel < len(self.function.queues)
+        return self.function.queue_size_max if exists else 0
 
     def write_queue_size(self, value: int) -> None:
         """The size the driver wants."""

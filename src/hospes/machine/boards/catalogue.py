@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.devices.backends import DeviceMemory
+from hospes.devices.backends import DiscardableMemory
 from hospes.devices.device import Device
 from hospes.devices.irq.aclint import Aclint
 from hospes.devices.irq.line import Irq
@@ -12,12 +12,15 @@ from hospes.devices.power import TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
 from hospes.devices.uart import Uart
+from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.ports import VirtioPorts
 from hospes.machine.boards.surroundings import BoardDisk, Surroundings
 from hospes.spec.disk import VirtioBus
+from hospes.spec.ports import PORT_NAMES
 from hospes.spec.vm import VmSpec
 
 DISK_QUEUES_MAX: Final = 4
@@ -39,7 +42,7 @@ class Fit:
     """
 
     outside: Surroundings
-    memory: DeviceMemory
+    memory: DiscardableMemory
     console: CharacterStream
     agent: CharacterStream
     irq: Irq
@@ -48,6 +51,16 @@ class Fit:
 def always(spec: VmSpec) -> bool:
     """Every machine has it."""
     return True
+
+
+def with_ports(spec: VmSpec) -> bool:
+    """Machines whose guests are talked to through named ports."""
+    return spec.ports
+
+
+def ballooning(spec: VmSpec) -> bool:
+    """Machines whose guests can be asked to make do with less memory."""
+    return spec.balloon
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,8 @@ CATALOGUE: Final[tuple[Line, ...]] = (
     Registers("uart", 0x1000_0000, lambda fit: Uart(fit.irq, fit.console), source=10),
     Virtio("entropy", lambda fit: VirtioEntropy(fit.memory, fit.outside.entropy)),
     Virtio("agent", lambda fit: VirtioConsole(fit.memory, fit.agent)),
+    Virtio("ports", lambda fit: VirtioPorts(fit.memory, PORT_NAMES), wanted=with_ports),
+    Virtio("balloon", lambda fit: VirtioBalloon(fit.memory, fit.outside.clock), wanted=ballooning),
 )
 """In the order of their slots. Addresses are those of QEMU's board of this name, if it has one.
 

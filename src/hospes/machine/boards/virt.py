@@ -12,9 +12,11 @@ from hospes.devices.htif import Htif
 from hospes.devices.pci.function import BusMaster, PciFunction
 from hospes.devices.pci.host import PciHost
 from hospes.devices.stream import CharacterStream
+from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
 from hospes.devices.virtio.pci import VirtioPci
+from hospes.devices.virtio.ports import VirtioPorts
 from hospes.firmware import fdt
 from hospes.firmware.image import BootFiles
 from hospes.firmware.placement import FDT_ROOM_BYTES, RAM_BASE, Placement, plan_boot
@@ -62,6 +64,18 @@ class Board:
         streams = {"console-stream": self.console, "agent-stream": self.agent}
         cards = {f"pci-{name}": function for name, function in self.pci.items()}
         return {**devices, **self.functions, **cards, **streams}
+
+    @property
+    def ports(self) -> VirtioPorts | None:
+        """The console with many ports, if the machine has it."""
+        function = self.functions.get("ports")
+        return function if isinstance(function, VirtioPorts) else None
+
+    @property
+    def balloon(self) -> VirtioBalloon | None:
+        """The balloon, if the machine has it."""
+        function = self.functions.get("balloon")
+        return function if isinstance(function, VirtioBalloon) else None
 
     def settle(self) -> None:
         """After the parts' state was restored: let what depends on it follow."""
