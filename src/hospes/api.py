@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
 from hospes.guests.session import CommandTimeout, Session
+from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
@@ -31,6 +32,7 @@ __all__ = [
     "Ending",
     "Machine",
     "MachineState",
+    "MemoryStatistics",
     "Registers",
     "Result",
     "Statistics",
@@ -74,6 +76,7 @@ def describe(
     interrupts: str | None = None,
     agent: bool = True,
     ports: bool = False,
+    balloon: bool = False,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
@@ -81,11 +84,12 @@ def describe(
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`. With `ports`,
-    the guest has named ports for `Machine.open_port`.
+    the guest has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
-    wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports}
+    wanted |= {"disks": plugged, "interrupts": interrupts}
+    wanted |= {"ports": ports, "balloon": balloon}
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 
@@ -265,6 +269,19 @@ class Machine:
     def stream_names(self) -> Sequence[str]:
         """The ports that nothing in the guest listens on of its own accord."""
         return self.core.stream_names()
+
+    def balloon(self, target_bytes: int) -> None:
+        """Ask the guest to make do with target_bytes of its memory.
+
+        Needs a machine made with balloon=True. What the guest gives up goes back to the host, as
+        fast as the guest finds it: `memory_statistics().balloon_bytes` tells how much has. With all
+        of its memory as the target it gets everything back.
+        """
+        self.core.balloon(target_bytes)
+
+    def memory_statistics(self) -> MemoryStatistics:
+        """What the guest says about its memory now; HospesError if it does not answer."""
+        return self.core.memory_statistics()
 
     def wait(self, timeout: float | None = None) -> Ending:
         """Wait until the machine stops."""

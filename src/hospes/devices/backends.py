@@ -75,6 +75,14 @@ class DeviceMemory(Protocol):
         ...
 
 
+class DiscardableMemory(DeviceMemory, Protocol):
+    """Guest RAM that can be given back to the host."""
+
+    def discard(self, gpa: int, count: int, /) -> None:
+        """Whole pages read as zeros from here on and cost nothing; GuestError outside RAM."""
+        ...
+
+
 class BlockBackend(Protocol):
     """A disk, addressed in bytes and called by an Executor's threads; errors are HospesErrors."""
 

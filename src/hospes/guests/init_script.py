@@ -42,6 +42,9 @@ cd /root
 {
 	sleep 1
 	modprobe -qa virtio_rng
+	if grep -qs 0x0005 /sys/bus/virtio/devices/*/device; then
+		modprobe -q virtio_balloon
+	fi
 } &
 if [ "$disks" ]; then
 	modprobe -qa $slots $disks

@@ -25,11 +25,12 @@ ACCOUNTS: Final = (
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio, PCI and the console built
-# in, but not MMIO slots, the entropy device and disks.
+# in, but not MMIO slots, the entropy device, disks and balloon.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
     "drivers/block/virtio_blk",
+    "drivers/virtio/virtio_balloon",
 )
 # Loaded by the kernel when one is mounted; with what each needs, before which that must be there.
 FILE_SYSTEMS: Final = MappingProxyType(

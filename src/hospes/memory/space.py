@@ -95,6 +95,21 @@ class Memory:
         start = gpa - self.base
         return self._view[start : start + size_bytes]
 
+    def discard(self, gpa: int, size_bytes: int) -> None:
+        """Give whole pages back to the host: they read as zeros until they are written again.
+
+        For dirty tracking and decoded code that is a store of zeros. Frames keep their addresses,
+        so whatever translates to them stays valid.
+        """
+        if gpa % PAGE_BYTES or size_bytes % PAGE_BYTES:
+            raise GuestError(f"{size_bytes} bytes at {gpa:#x} are not whole pages")
+        if not self.contains(gpa, size_bytes):
+            raise GuestError(f"{size_bytes} bytes at {gpa:#x} are not in RAM")
+        if not size_bytes:
+            return
+        self.frames.discard(gpa - self.base, size_bytes)
+        self._mark(gpa, size_bytes)
+
     def close(self) -> None:
         """Give everything back; the memory cannot be used afterwards."""
         self._view.release()

@@ -44,7 +44,7 @@ class VmSpec:
 
     Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware. With
     `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
-    consoles.
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -57,6 +57,7 @@ class VmSpec:
     disks: "tuple[DiskSpec, ...]" = ()
     interrupts: InterruptKind | None = None
     ports: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

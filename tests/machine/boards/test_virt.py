@@ -68,8 +68,12 @@ def kind(request: pytest.FixtureRequest) -> InterruptKind:
 
 @pytest.fixture
 def board(outside: Outside, kind: InterruptKind) -> Board:
+    return assembled(outside, kind)
+
+
+def assembled(outside: Outside, kind: InterruptKind, **wanted: bool) -> Board:
     spec = VmSpec(kernel=Path("k"), initrd=Path("i"), append="console=ttyS0", cpus=2,
-                  memory_bytes=512 << 20, interrupts=kind)
+                  memory_bytes=512 << 20, interrupts=kind, **wanted)
     files = BootFiles(parse_kernel(image(), "k"), b"x" * 1000)
     surroundings = Surroundings(
         memory=outside,
@@ -101,6 +105,19 @@ def test_devices_answer_at_qemus_addresses(board: Board, outside: Outside) -> No
         assert bus.read(base, 4) == 0x7472_6976
     assert [bus.read(0x3000_0000 + (n << 15), 4) for n in (1, 2)] == [0x1044_1AF4, 0x1043_1AF4]
     assert bus.read(0x1000_9000, 4) is None
+
+
+def test_ports_and_a_balloon_are_there_when_asked_for(
+    board: Board, outside: Outside, kind: InterruptKind
+) -> None:
+    assert (board.ports, board.balloon) == (None, None)
+    board = assembled(outside, kind, ports=True, balloon=True)
+    found = [board.bus.read(0x3000_0000 + (n << 15), 4) for n in (1, 2, 3, 4)]
+    assert found == [0x1044_1AF4, 0x1043_1AF4, 0x1043_1AF4, 0x1045_1AF4]
+    assert board.ports is board.functions["ports"]
+    assert board.balloon is board.functions["balloon"]
+    for part in board.parts.values():
+        wire.restore(part, wire.encode(part))
 
 
 only_plic = pytest.mark.parametrize("kind", [InterruptKind.PLIC], indirect=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
 from hospes.base.errors import GuestError
-from hospes.devices.backends import DeviceMemory
+from hospes.devices.backends import DiscardableMemory
 from hospes.devices.device import Device
 from hospes.devices.pci import msix
 from hospes.devices.pci.config import (
@@ -61,7 +61,7 @@ class Bar:
 class BusMaster:
     """Guest memory as a function reaches it: not at all unless it may be master of the bus."""
 
-    def __init__(self, memory: DeviceMemory) -> None:
+    def __init__(self, memory: DiscardableMemory) -> None:
         self._memory = memory
         self.allowed = False
 
@@ -83,6 +83,11 @@ class BusMaster:
     def filled(self, parts: Iterable[tuple[int, int]]) -> None:
         """Mark what was stored through `windows`."""
         self._memory.filled(parts)
+
+    def discard(self, gpa: int, count: int) -> None:
+        """Give whole pages back."""
+        self._check()
+        self._memory.discard(gpa, count)
 
     def _check(self) -> None:
         if not self.allowed:

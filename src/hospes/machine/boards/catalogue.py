@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.devices.backends import DeviceMemory
+from hospes.devices.backends import DiscardableMemory
 from hospes.devices.device import Device
 from hospes.devices.irq.aclint import Aclint
 from hospes.devices.irq.line import Irq
@@ -12,6 +12,7 @@ from hospes.devices.power import TestFinisher
 from hospes.devices.rtc import Rtc
 from hospes.devices.stream import CharacterStream
 from hospes.devices.uart import Uart
+from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
@@ -41,7 +42,7 @@ class Fit:
     """
 
     outside: Surroundings
-    memory: DeviceMemory
+    memory: DiscardableMemory
     console: CharacterStream
     agent: CharacterStream
     irq: Irq
@@ -55,6 +56,11 @@ def always(spec: VmSpec) -> bool:
 def with_ports(spec: VmSpec) -> bool:
     """Machines whose guests are talked to through named ports."""
     return spec.ports
+
+
+def with_balloon(spec: VmSpec) -> bool:
+    """Machines whose guests may be asked to make do with less memory."""
+    return spec.balloon
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,11 @@ CATALOGUE: Final[tuple[Line, ...]] = (
     Virtio("entropy", lambda fit: VirtioEntropy(fit.memory, fit.outside.entropy)),
     Virtio("agent", lambda fit: VirtioConsole(fit.memory, fit.agent)),
     Virtio("ports", lambda fit: VirtioPorts(fit.memory, PORT_NAMES), wanted=with_ports),
+    Virtio(
+        "balloon",
+        lambda fit: VirtioBalloon(fit.memory, fit.outside.clock),
+        wanted=with_balloon,
+    ),
 )
 """In the order of their slots. Addresses are those of QEMU's board of this name, if it has one.
 

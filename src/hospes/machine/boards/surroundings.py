@@ -8,7 +8,7 @@ from hospes.base.clock import Clock
 from hospes.devices.backends import (
     BlockBackend,
     CharacterBackend,
-    DeviceMemory,
+    DiscardableMemory,
     EntropySource,
     Executor,
 )
@@ -39,7 +39,7 @@ class BoardDisk(Protocol):
 class Surroundings:
     """What a board is plugged into; one entry per hart in `lines` and, for AIA, in `ports`."""
 
-    memory: DeviceMemory
+    memory: DiscardableMemory
     lines: Sequence[HartLines]
     timebase: Callable[[], int]
     clock: Clock

@@ -12,6 +12,7 @@ from hospes.devices.htif import Htif
 from hospes.devices.pci.function import BusMaster, PciFunction
 from hospes.devices.pci.host import PciHost
 from hospes.devices.stream import CharacterStream
+from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
 from hospes.devices.virtio.pci import VirtioPci
@@ -69,6 +70,12 @@ class Board:
         """The console with many ports, if the machine has it."""
         function = self.functions.get("ports")
         return function if isinstance(function, VirtioPorts) else None
+
+    @property
+    def balloon(self) -> VirtioBalloon | None:
+        """The balloon, if the machine has it."""
+        function = self.functions.get("balloon")
+        return function if isinstance(function, VirtioBalloon) else None
 
     def settle(self) -> None:
         """After the parts' state was restored: let what depends on it follow."""
