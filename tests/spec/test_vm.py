@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hospes.base.errors import HospesError
-from hospes.spec.vm import EngineKind, VmSpec, format_size, parse_size
+from hospes.spec.size import format_size, parse_size
+from hospes.spec.vm import EngineKind, VmSpec
 
 KERNEL = Path("/k")
 

@@ -7,3 +7,7 @@ class HospesError(Exception):
 
 class GuestError(Exception):
     """The guest did something impossible; counted and logged at the device boundary."""
+
+
+class PortBusy(HospesError):  # noqa: N818 - a state of the port, not a mistake
+    """Someone else has the port of a guest; another one may be free."""

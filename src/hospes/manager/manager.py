@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 from hospes.base.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from hospes.api import Ending, Machine
 
 
@@ -14,6 +16,13 @@ class Terminal(Protocol):
 
     def attach(self, vm: "Machine") -> "Ending":
         """Run a machine with its console joined to the user, until it stops or the user leaves."""
+        ...
+
+    def join(self, stream: "socket", *, boots: bool) -> bool:
+        """Be at the console of a machine in another process until it ends, or the user leaves.
+
+        True when the user has left. `boots` says that the machine has just been started.
+        """
         ...
 
     def output(self, data: bytes) -> None:

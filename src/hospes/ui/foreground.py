@@ -1,10 +1,12 @@
 """A machine in the foreground of a terminal, or between pipes."""
 
 import os
+import socket
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from hospes.ui.joined import Joined
 from hospes.ui.piped import PipedInput
 from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
@@ -30,10 +32,30 @@ class Foreground:
                 files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
             else:
                 files = vm.join_console(None, drain, on_end=vm.stop)
-                PipedInput(vm, source).start()
+                core, boots = vm.core, vm.spec.kernel is not None
+                alive = lambda: core.ending is None  # noqa: E731
+                PipedInput(core.console, alive, source, boots=boots).start()
             stack.callback(files.close)
             with Deferred(vm.stop):
                 return vm.run_here()
+
+    def join(self, stream: socket.socket, *, boots: bool) -> bool:
+        """Be at the console of a machine in another process; whether the user has left it.
+
+        On a terminal every key but Ctrl-] goes to the guest. Else standard input is typed, and when
+        the machine `boots` as it would be by `attach`.
+        """
+        source, drain = sys.stdin.fileno(), sys.stdout.fileno()
+        joined = Joined(stream, drain)
+        with stream, ExitStack() as stack:
+            if os.isatty(source):
+                print("Ctrl-] leaves the console; the machine goes on.", file=sys.stderr, flush=True)
+                stack.callback(print, file=sys.stderr)  # off the guest's last line
+                stack.enter_context(RawTerminal(source))
+                return joined.run(source, LeaveKey(joined.leave))
+            alive = lambda: not joined.ended  # noqa: E731
+            PipedInput(joined, alive, source, boots=boots, ends=boots).start()
+            return joined.run(None)
 
     def output(self, data: bytes) -> None:
         """Pass on at once what a command in the guest wrote."""
