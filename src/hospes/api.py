@@ -21,6 +21,7 @@ from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
+from hospes.spec.boot import BootContent
 from hospes.spec.vm import VmSpec
 
 __all__ = [
@@ -57,15 +58,28 @@ class Result:
         return self.stderr_bytes.decode("utf-8", "replace")
 
 
+def _find_boot(disks: Sequence[Any]) -> BootContent:
+    # Here, for most machines have no need of it.
+    from hospes.guests.boot_disk import find_boot_files
+
+    return find_boot_files(disks)
+
+
 class Machine:
     """A virtual machine: `start`ed on entering the context, ended and given back on leaving it.
 
     Takes the arguments of `describe`, or a VmSpec in place of the image's name. Any thread may
-    call; commands run one at a time.
+    call; commands run one at a time. `on_remark` is called, by any thread, with each of `remarks`
+    when it comes.
     """
 
     def __init__(
-        self, image: str | VmSpec | None = "tiny", *, progress: Progress = silent, **wanted: Any
+        self,
+        image: str | VmSpec | None = "tiny",
+        *,
+        progress: Progress = silent,
+        on_remark: Callable[[str], None] | None = None,
+        **wanted: Any,
     ) -> None:
         if isinstance(image, VmSpec):
             if wanted:
@@ -73,7 +87,12 @@ class Machine:
             self.spec = image
         else:
             self.spec = describe(image, progress=progress, **wanted)
-        self.core = Core(self.spec, progress=progress)
+        self.core = Core(
+            self.spec,
+            progress=progress,
+            find_boot=_find_boot if self.spec.from_disk else None,
+            on_remark=on_remark,
+        )
         self.session = Session(
             self.core.agent, lambda: self.core.ending is None, lambda: self.core.restarts
         )

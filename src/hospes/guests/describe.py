@@ -23,17 +23,21 @@ def describe(
     cpus: int = 1,
     engine: str = EngineKind.THREADED,
     disks: Sequence[str | Path | DiskSpec] = (),
+    allow: Sequence[str | Path] = (),
     agent: bool = True,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
+    With no image and disks, the kernel on the first of them that has one is booted.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`.
+    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`; their
+    backing files may lie in the directories `allow`, besides their own.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     wanted["disks"] = tuple(_disk(disk) for disk in disks)
+    wanted["allow"] = tuple(Path(place) for place in allow)
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
         from hospes.guests import catalogue
@@ -47,6 +51,7 @@ def describe(
     else:
         wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
         wanted["append"] = append
+        wanted["from_disk"] = kernel is None and bios is None and bool(disks)
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)

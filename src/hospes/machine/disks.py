@@ -4,7 +4,7 @@ import os
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,13 @@ class DiskThread:
             self._thread.start()
         self._jobs.put(job)
 
+    def settle(self) -> None:
+        """Return when everything submitted so far is done."""
+        if self._thread is not None:
+            done = threading.Event()
+            self.submit(done.set)
+            done.wait()
+
     def close(self) -> None:
         """Return when everything submitted is done."""
         self._jobs.put(None)
@@ -72,16 +79,26 @@ class Disk:
 
 
 class Disks:
-    """All disks of a machine; `remarks` are the sentences they had for the user, each once."""
+    """All disks of a machine; `remarks` are the sentences they had for the user, each once.
 
-    def __init__(self, specs: Iterable[DiskSpec], ring: Job) -> None:
+    `on_remark` gets each when it comes, in whichever thread that is.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[DiskSpec],
+        ring: Job,
+        places: Sequence[Path] = (),
+        on_remark: Report | None = None,
+    ) -> None:
         self.all: list[Disk] = []
         self.remarks: list[str] = []
+        self._on_remark = on_remark
         try:
             for number, spec in enumerate(specs):
                 name = f"disk{number}"
-                thread = DiskThread(f"hospes {name}", ring, self._report)
-                self.all.append(Disk(name, spec.serial or name, open_disk(spec), thread))
+                thread = DiskThread(f"hospes {name}", ring, self.report)
+                self.all.append(Disk(name, spec.serial or name, open_disk(spec, places), thread))
         except BaseException:
             self.close()
             raise
@@ -93,21 +110,34 @@ class Disks:
             try:
                 disk.close()
             except HospesError as error:
-                self._report(str(error))
+                self.report(str(error))
 
-    def _report(self, message: str) -> None:
+    def settled(self) -> "list[BlockDevice]":
+        """The disks' contents, once everything begun has been done."""
+        for disk in self.all:
+            disk.thread.settle()
+        return [disk.device for disk in self.all]
+
+    def report(self, message: str) -> None:
+        """Keep a sentence for the user, and pass it on."""
         if message not in self.remarks:
             self.remarks.append(message)
+            if self._on_remark is not None:
+                self._on_remark(message)
 
 
-def open_disk(spec: DiskSpec) -> "BlockDevice":
-    """The image in a file, locked; or a new one that is gone when it is closed."""
+def open_disk(spec: DiskSpec, places: Sequence[Path] = ()) -> "BlockDevice":
+    """The image in a file, locked; or a new one that is gone when it is closed.
+
+    Backing files may lie below `places`.
+    """
     # Here, for it costs a machine without disks a part of its start.
-    from hospes.storage.chain import open_image
+    from hospes.storage.chain import Surroundings, open_image
     from hospes.storage.create import create_image
 
     if spec.path is not None:
-        return open_image(spec.path, spec.format, writable=not spec.read_only)
+        around = Surroundings(places=tuple(places))
+        return open_image(spec.path, spec.format, writable=not spec.read_only, around=around)
     directory = Path(os.environ.get("TMPDIR") or SCRATCH_DIRECTORY)
     try:
         with tempfile.TemporaryDirectory(prefix="hospes-", dir=directory) as place:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ SHELL_WORD: Final = "hospes.shell"
 READ_BYTES: Final = 4096
 
 
-def own_disks(wanted: list[str], directory: Path) -> tuple[DiskSpec, ...]:
+def own_disks(wanted: Sequence[str], directory: Path) -> tuple[DiskSpec, ...]:
     """The disks of a machine that is kept: a new one becomes a file in its directory."""
     disks = []
     for number, text in enumerate(wanted):
@@ -41,7 +41,7 @@ def own_disks(wanted: list[str], directory: Path) -> tuple[DiskSpec, ...]:
     return tuple(disks)
 
 
-def boot_of(machine: MachineDirectory, words: list[str], progress: Progress) -> Boot:
+def boot_of(machine: MachineDirectory, words: Sequence[str], progress: Progress) -> Boot:
     """What a machine's process is given; `words` are added to the kernel's command line."""
     spec = machine.spec
     agent = catalogue.ensure(spec.image, progress).manifest.agent if spec.image else ""
@@ -57,6 +57,7 @@ def boot_of(machine: MachineDirectory, words: list[str], progress: Progress) -> 
             cpus=spec.cpus,
             engine=spec.engine,
             disks=[_placed(disk, machine.path) for disk in spec.disks],
+            allow=spec.allow,
             agent=bool(agent),
             progress=progress,
         ),
@@ -68,7 +69,7 @@ def _placed(disk: DiskSpec, directory: Path) -> DiskSpec:
     return disk if disk.path is None else replace(disk, path=directory / disk.path)
 
 
-def launch(machine: MachineDirectory, words: list[str], progress: Progress) -> None:
+def launch(machine: MachineDirectory, words: Sequence[str], progress: Progress) -> None:
     """Start a machine's process; returns once the machine runs, HospesError when it cannot."""
     boot = pack(boot_of(machine, words, progress))
     with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:

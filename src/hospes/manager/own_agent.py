@@ -118,7 +118,9 @@ class OwnAgent:
         except HospesError:
             if self._alive or not self._restarted():
                 raise
-            raise HospesError(f"the guest of {self._name!r} restarted meanwhile; try again") from None
+            raise HospesError(
+                f"the guest of {self._name!r} restarted meanwhile; try again"
+            ) from None
 
     def _restarted(self) -> bool:
         with suppress(HospesError):

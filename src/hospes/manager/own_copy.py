@@ -15,7 +15,6 @@ from hospes.guests.session import Session
 
 PIECE_BYTES: Final = 90_000
 """In base64, with what stands around it, a command of 128 KiB."""
-LATER: Final = "the guest refused the copy: "
 
 
 def copy_in(session: Session, source: Path, target: str) -> None:
@@ -23,17 +22,19 @@ def copy_in(session: Session, source: Path, target: str) -> None:
     if not source.exists() and not source.is_symlink():
         raise HospesError(f"there is no {source} to copy; name a file or a directory")
     place, name = os.path.split(target.rstrip("/") or "/")
-    script = f"d={shlex.quote(target)}; [ -d \"$d\" ] && echo yes || [ -d {shlex.quote(place or '.')} ]"
-    if _told(session, script).strip() == "yes":
+    place = place or "."
+    there = _kind_of(session, target)
+    if there == "directory":
         place, name = target, source.absolute().name
-    elif target.endswith("/"):
-        raise HospesError(f"there is no directory {target} in the guest; make it first")
+    elif target.endswith("/") or _kind_of(session, place) != "directory":
+        wanted = target if target.endswith("/") else place
+        raise HospesError(f"there is no directory {wanted} in the guest; make it first")
     archive = f"/tmp/.hospes-{os.urandom(8).hex()}"
     try:
         for piece in _archived(source, name):
             text = base64.b64encode(piece).decode()
             _told(session, f"base64 -d >>{archive} <<'E'\n{text}\nE")
-        _told(session, f"tar -xpf {archive} -C {shlex.quote(place or '.')}")
+        _told(session, f"tar -xpf {archive} -C {shlex.quote(place)}")
     finally:
         _told(session, f"rm -f {archive}")
 
@@ -98,6 +99,10 @@ def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
+def _kind_of(session: Session, path: str) -> str:
+    return _told(session, f"[ -d {shlex.quote(path)} ] && echo directory || echo other").strip()
+
+
 def _told(session: Session, script: str) -> str:
     """The output of a shell script in the guest."""
     output = io.BytesIO()
@@ -110,4 +115,6 @@ def _run(session: Session, script: str, take: object) -> None:
     code = session.run(script, take, errors.extend)  # type: ignore[arg-type]
     if code:
         said = errors.decode("utf-8", "replace").strip().splitlines()
-        raise HospesError(f"the guest refused the copy: {said[-1] if said else f'exit code {code}'}")
+        raise HospesError(
+            f"the guest refused the copy: {said[-1] if said else f'exit code {code}'}"
+        )

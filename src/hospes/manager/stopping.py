@@ -48,11 +48,10 @@ def pull_plug(machine: MachineDirectory) -> str:
     """Stop it without asking the guest; a process that does not answer is killed."""
     if not machine.runs:
         raise not_running(machine)
-    with suppress(HospesError):
-        with Link(machine) as link:
-            link.stop()
-            if link.wait(PLUG_SECONDS) or not machine.runs:
-                return ""
+    with suppress(HospesError), Link(machine) as link:
+        link.stop()
+        if link.wait(PLUG_SECONDS) or not machine.runs:
+            return ""
     started = machine.started
     if machine.runs and started is not None:
         with suppress(ProcessLookupError):

@@ -37,6 +37,7 @@ class MachineSpec:
     cpus: int = 1
     engine: EngineKind = EngineKind.THREADED
     disks: tuple[DiskSpec, ...] = ()
+    allow: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,11 @@ class EngineKind(StrEnum):
 
 @dataclass(frozen=True)
 class VmSpec:
-    """One machine: processors, memory and what it boots; HospesError if that cannot be."""
+    """One machine: processors, memory and what it boots; HospesError if that cannot be.
+
+    With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
+    Backing files of disks may lie in the directories `allow`, besides the disk's own.
+    """
 
     kernel: Path | None = None
     initrd: Path | None = None
@@ -38,6 +42,8 @@ class VmSpec:
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
     disks: tuple[DiskSpec, ...] = ()
+    from_disk: bool = False
+    allow: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check_boot(self)
@@ -50,6 +56,12 @@ class VmSpec:
 
 
 def _check_boot(spec: VmSpec) -> None:
+    if spec.from_disk and not spec.disks:
+        raise HospesError("there is no disk to boot from; give --disk or the name of an image")
+    if spec.from_disk and spec.bios is not None:
+        raise HospesError(f"firmware {spec.bios} boots by itself; leave it out to boot from a disk")
+    if spec.from_disk and spec.kernel is None and spec.initrd is None:
+        return
     if spec.kernel is None and spec.bios is None:
         raise HospesError("there is nothing to boot; give --kernel, --bios or the name of an image")
     if spec.initrd is not None and spec.kernel is None:

@@ -113,7 +113,8 @@ def _add_verb(owner: Any, name: str, verb: Verb) -> None:
 
 def _add_parameter(parser: Parser, parameter: inspect.Parameter) -> None:
     """An option if it is keyword-only, else an argument."""
-    hint, text, short = parameter.annotation, None, ()
+    hint, text = parameter.annotation, None
+    short: list[str] = []
     if get_origin(hint) is Annotated:
         hint, text, *short = get_args(hint)
     required = parameter.default is parameter.empty
@@ -123,7 +124,7 @@ def _add_parameter(parser: Parser, parameter: inspect.Parameter) -> None:
         parser.add_argument(*short, flag, dest=parameter.name, required=required, **options)
     else:
         several = options.pop("action", None) == "append"
-        many = {"nargs": "+"} if several else {} if required else {"nargs": "?"}
+        many: dict[str, Any] = {"nargs": "+"} if several else {} if required else {"nargs": "?"}
         parser.add_argument(parameter.name, metavar=parameter.name.upper(), **many, **options)
 
 

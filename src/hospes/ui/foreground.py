@@ -3,11 +3,12 @@
 import os
 import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from hospes.ui.joined import Joined
 from hospes.ui.piped import PipedInput
+from hospes.ui.present import sentence
 from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 class Foreground:
     """The process's own standard input, output and error."""
+
+    def __init__(self) -> None:
+        self._raw = False
 
     def attach(self, vm: "Machine") -> "Ending":
         """Run the machine here, its console on standard input and output.
@@ -29,10 +33,12 @@ class Foreground:
                 print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
                 stack.callback(print, file=sys.stderr)  # off the guest's last line
                 stack.enter_context(RawTerminal(source))
+                stack.callback(self._set_raw, False)
+                self._set_raw(True)
                 files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
             else:
                 files = vm.join_console(None, drain, on_end=vm.stop)
-                core, boots = vm.core, vm.spec.kernel is not None
+                core, boots = vm.core, vm.spec.bios is None or vm.spec.kernel is not None
                 alive = lambda: core.ending is None  # noqa: E731
                 PipedInput(core.console, alive, source, boots=boots).start()
             stack.callback(files.close)
@@ -49,7 +55,9 @@ class Foreground:
         joined = Joined(stream, drain)
         with stream, ExitStack() as stack:
             if os.isatty(source):
-                print("Ctrl-] leaves the console; the machine goes on.", file=sys.stderr, flush=True)
+                print(
+                    "Ctrl-] leaves the console; the machine goes on.", file=sys.stderr, flush=True
+                )
                 stack.callback(print, file=sys.stderr)  # off the guest's last line
                 stack.enter_context(RawTerminal(source))
                 return joined.run(source, LeaveKey(joined.leave))
@@ -66,6 +74,17 @@ class Foreground:
         """Likewise, to standard error."""
         sys.stderr.buffer.write(data)
         sys.stderr.buffer.flush()
+
+    def remark(self, message: str) -> None:
+        """A line of its own on standard error, at once, whatever the terminal is set to."""
+        sys.stderr.flush()
+        line = f"hospes: {sentence(message)}"
+        text = f"\r\n{line}\r\n" if self._raw else f"{line}\n"
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
+
+    def _set_raw(self, raw: bool) -> None:
+        self._raw = raw
 
     def environment(self) -> dict[str, str]:
         """TERM, COLUMNS and LINES when this is a terminal; a serial line tells a guest neither."""

@@ -3,10 +3,11 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
@@ -15,6 +16,7 @@ from hospes.base.progress import Progress, silent
 from hospes.base.record import write_record
 from hospes.machine.life import Ending, EndKind
 from hospes.machine.machine import Machine
+from hospes.spec.boot import BootContent
 from hospes.spec.machine import (
     CONSOLE_FILE,
     ENDING_FILE,
@@ -42,7 +44,8 @@ class Worker:
         self._remarks: list[str] = []
         self._lock = _locked(directory)
         try:
-            self.machine = Machine(boot.spec, progress=progress)
+            find_boot = _find_boot if boot.spec.from_disk else None
+            self.machine = Machine(boot.spec, progress=progress, find_boot=find_boot)
             try:
                 self._prepare(boot)
             except BaseException:
@@ -109,6 +112,12 @@ class Worker:
     def _remark(self, sentence: str) -> None:
         if sentence not in self._remarks:
             self._remarks.append(sentence)
+
+
+def _find_boot(disks: Sequence[Any]) -> BootContent:
+    from hospes.guests.boot_disk import find_boot_files
+
+    return find_boot_files(disks)
 
 
 def _locked(directory: Path) -> int:

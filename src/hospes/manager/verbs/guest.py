@@ -7,7 +7,7 @@ from typing import Annotated
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.verb import verb
-from hospes.manager.verbs.run import Ran, at_console
+from hospes.manager.verbs.run import Ran
 
 Name = Annotated[str, "the machine"]
 
@@ -82,6 +82,7 @@ def logs(
 @verb("POST /machines/{name}/console")
 def attach(m: Manager, name: Name) -> Ran:
     """Be at a machine's console; Ctrl-] leaves it, and the machine goes on."""
+    from hospes.manager.kept import at_console
     from hospes.manager.store import Store
 
     return at_console(Store().find(name), _terminal(m))

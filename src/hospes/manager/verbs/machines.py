@@ -169,9 +169,9 @@ def inspect(m: Manager, name: Name) -> Inspected:
         state=state,
         directory=str(machine.path),
         image=spec.image,
-        kernel=spec.kernel and str(spec.kernel),
-        initrd=spec.initrd and str(spec.initrd),
-        bios=spec.bios and str(spec.bios),
+        kernel=str(spec.kernel) if spec.kernel else None,
+        initrd=str(spec.initrd) if spec.initrd else None,
+        bios=str(spec.bios) if spec.bios else None,
         append=spec.append or None,
         memory=spec.memory,
         cpus=spec.cpus,
@@ -186,9 +186,7 @@ def inspect(m: Manager, name: Name) -> Inspected:
     )
 
 
-def _each(
-    names: Sequence[str], act: "Callable[[MachineDirectory], object]"
-) -> tuple[str, ...]:
+def _each(names: Sequence[str], act: "Callable[[MachineDirectory], object]") -> tuple[str, ...]:
     """Act on every machine; what cannot be done is told once all others are done."""
     from hospes.manager.store import Store
 
