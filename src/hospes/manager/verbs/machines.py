@@ -38,7 +38,7 @@ class Inspected:
     process: int | None
     started: str | None
     ended: str | None
-    exit_code: int | None
+    exit_status: int | None
     message: str | None
 
 
@@ -181,7 +181,7 @@ def inspect(m: Manager, name: Name) -> Inspected:
         process=started.process if started and machine.runs else None,
         started=moment(started.when_s) if started else None,
         ended=moment(ended.when_s) if ended else None,
-        exit_code=ended.exit_code if ended else None,
+        exit_status=ended.exit_code if ended else None,
         message="; ".join(filter(None, (ended.message, *ended.remarks))) or None if ended else None,
     )
 
