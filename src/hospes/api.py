@@ -7,6 +7,7 @@
 """
 
 import shlex
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -217,6 +218,19 @@ class Machine:
         return HostFiles(
             self.core.console, self.core.loop, input_fd, output_fd, look=look, on_end=on_end
         )
+
+    def open_port(self, name: str) -> socket.socket:
+        """A stream socket joined to a named port of the guest, such as `org.hospes.stream.0`.
+
+        Needs a machine made with ports=True. Closing it, or shutting down its writing, makes the
+        guest read an end after all that was sent; a guest that closes the port makes the socket
+        read an end. PortBusy while somebody has the port open.
+        """
+        return self.core.open_port(name)
+
+    def stream_names(self) -> Sequence[str]:
+        """The ports that nothing in the guest listens on of its own accord."""
+        return self.core.stream_names()
 
     def wait(self, timeout: float | None = None) -> Ending:
         """Wait until the machine stops."""

@@ -204,7 +204,7 @@ def test_a_reader_that_sleeps_holds_back_its_port_only(serving: Serving) -> None
 
 def test_no_such_port(serving: Serving) -> None:
     with serving.client() as client:
-        assert "has no port 'nothing'" in ask(client, messages.Port("nothing")).error
+        assert "the machine has no ports" in ask(client, messages.Port("nothing")).error
 
 
 def test_a_stale_socket_is_no_hindrance(tmp_path: Path) -> None:

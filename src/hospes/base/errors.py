@@ -9,5 +9,5 @@ class GuestError(Exception):
     """The guest did something impossible; counted and logged at the device boundary."""
 
 
-class PortBusy(HospesError):  # noqa: N818 - a state of the port, not a mistake
-    """Someone else has the port of a guest; another one may be free."""
+class PortBusy(HospesError):  # noqa: N818 - a state, which the caller may wait for
+    """Somebody has this port of the guest open; another may be free."""

@@ -25,6 +25,7 @@ def describe(
     disks: Sequence[str | Path | DiskSpec] = (),
     allow: Sequence[str | Path] = (),
     agent: bool = True,
+    ports: bool = False,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
@@ -33,9 +34,11 @@ def describe(
     With no image and disks, the kernel on the first of them that has one is booted.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`; their
-    backing files may lie in the directories `allow`, besides their own.
+    backing files may lie in the directories `allow`, besides their own. With `ports`, the guest has
+    named ports for `Machine.open_port`.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
+    wanted["ports"] = ports
     wanted["disks"] = tuple(_disk(disk) for disk in disks)
     wanted["allow"] = tuple(Path(place) for place in allow)
     if kernel is None and bios is None and image is not None:

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -12,9 +13,25 @@ from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
 from hospes.manager.store import MachineDirectory
 from hospes.spec.machine import SOCKET_FILE, Ended
-from hospes.worker import messages
+from hospes.spec.ports import STREAM_PORTS
 from hospes.worker.frames import receive_message, receive_with_descriptor, send_message
-from hospes.worker.messages import MachineInfo, PortInfo
+from hospes.worker.messages import (
+    LONGEST_REPLY_BYTES,
+    AnyRequest,
+    Console,
+    Done,
+    Info,
+    MachineInfo,
+    Pause,
+    Port,
+    PortInfo,
+    Resume,
+    Statistics,
+    Stop,
+    Wait,
+    pack_request,
+    unpack_reply,
+)
 
 Value = TypeVar("Value")
 
@@ -49,23 +66,23 @@ class Link:
 
     def info(self) -> MachineInfo:
         """How the machine is."""
-        return self._ask(messages.Info(), MachineInfo)
+        return self._ask(Info(), MachineInfo)
 
     def stop(self) -> None:
         """Pull the plug; returns before the machine has stopped."""
-        self._ask(messages.Stop(), type(None))
+        self._ask(Stop(), type(None))
 
     def pause(self) -> None:
         """Return when no guest instruction is executed any more."""
-        self._ask(messages.Pause(), type(None))
+        self._ask(Pause(), type(None))
 
     def resume(self) -> None:
         """Go on after a pause."""
-        self._ask(messages.Resume(), type(None))
+        self._ask(Resume(), type(None))
 
     def statistics(self) -> list[tuple[str, str, str]]:
         """Rows of group, name and value."""
-        return self._ask(messages.Statistics(), list[tuple[str, str, str]])
+        return self._ask(Statistics(), list[tuple[str, str, str]])
 
     def wait(self, seconds: float | None) -> Ended | None:
         """Wait for the end of the machine and of its process; None when the time is over."""
@@ -73,7 +90,7 @@ class Link:
         self._connection.settimeout(seconds)
         with suppress(HospesError):
             try:
-                self._ask(messages.Wait(), Ended)
+                self._ask(Wait(), Ended)
             except TimeoutError:
                 return None
         while self.machine.runs:
@@ -84,13 +101,13 @@ class Link:
 
     def console(self, lines: int) -> socket.socket:
         """Turn this connection into the console's stream, beginning with so many last lines."""
-        self._ask(messages.Console(lines), type(None))
+        self._ask(Console(lines), type(None))
         self._connection.settimeout(None)
         return self._connection
 
     def port(self, name: str) -> tuple[PortInfo, socket.socket]:
         """A port of the guest, for this connection alone until `done` or the end of both."""
-        data, descriptor = self._exchange(messages.Port(name), with_descriptor=True)
+        data, descriptor = self._exchange(Port(name), with_descriptor=True)
         info = _value(data, PortInfo)
         if descriptor is None:
             raise self._silent("did not hand over the port")
@@ -98,23 +115,21 @@ class Link:
 
     def done(self) -> None:
         """The port is left in order."""
-        self._ask(messages.Done(), type(None))
+        self._ask(Done(), type(None))
 
-    def _ask(self, request: messages.AnyRequest, kind: type[Value]) -> Value:
+    def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)
 
     def _exchange(
-        self, request: messages.AnyRequest, with_descriptor: bool = False
+        self, request: AnyRequest, with_descriptor: bool = False
     ) -> tuple[bytes, int | None]:
-        waiting = isinstance(request, messages.Wait)
+        waiting = isinstance(request, Wait)
         try:
-            send_message(self._connection, messages.pack_request(request))
+            send_message(self._connection, pack_request(request))
             if with_descriptor:
-                data, descriptor = receive_with_descriptor(
-                    self._connection, messages.LONGEST_REPLY_BYTES
-                )
+                data, descriptor = receive_with_descriptor(self._connection, LONGEST_REPLY_BYTES)
             else:
-                data = receive_message(self._connection, messages.LONGEST_REPLY_BYTES)
+                data = receive_message(self._connection, LONGEST_REPLY_BYTES)
                 descriptor = None
         except TimeoutError:
             if waiting:
@@ -138,6 +153,10 @@ class WorkerPorts:
 
     def __init__(self, machine: MachineDirectory) -> None:
         self._machine = machine
+
+    def stream_names(self) -> Sequence[str]:
+        """The ports that nothing in the guest listens on of its own accord."""
+        return STREAM_PORTS
 
     def open_port(self, name: str) -> socket.socket:
         """The host's end of a port; PortBusy when someone else has it."""
@@ -171,7 +190,7 @@ def not_running(machine: MachineDirectory) -> HospesError:
 
 
 def _value(data: bytes, kind: type[Value]) -> Value:
-    reply = messages.unpack_reply(data)
+    reply = unpack_reply(data)
     if reply.error:
         raise ERRORS.get(reply.kind, HospesError)(reply.error)
     try:

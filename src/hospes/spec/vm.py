@@ -32,6 +32,8 @@ class VmSpec:
 
     With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
+    With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
+    consoles.
     """
 
     kernel: Path | None = None
@@ -44,6 +46,7 @@ class VmSpec:
     disks: tuple[DiskSpec, ...] = ()
     from_disk: bool = False
     allow: tuple[Path, ...] = ()
+    ports: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

@@ -2,13 +2,14 @@
 
 import socket
 import threading
+from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.machine.host_files import HostFiles
 from hospes.machine.machine import Machine
 from hospes.worker.messages import PortInfo
 
-NAME = "agent"
+NAME: Final = "agent"
 
 
 class AgentPort:

@@ -141,7 +141,7 @@ class Conversation:
 
     def _opened(self, name: str) -> tuple[PortInfo, socket.socket]:
         if name != agent_port.NAME:
-            raise HospesError(f"the machine has no port {name!r}; the only one is 'agent'")
+            return PortInfo(), self._machine.open_port(name)
         opened = self._served.agent.open()
         if opened is None:
             raise PortBusy(f"someone else uses the port {name!r} of the guest; wait for its end")
