@@ -1,6 +1,7 @@
 """A place of its own for the machines of a test, and the certainty that nothing is left of them."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ def own_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         for machine in Store(path).all():
             with suppress(HospesError):
                 pull_plug(machine)
+    deadline = time.monotonic() + 5  # a process lets go of its lock a moment before it is gone
+    while workers_of(path) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not workers_of(path)
 
 

@@ -36,12 +36,13 @@ def run_kept(
         return replace(asked, disks=own_disks(disks, directory))
 
     machine = Store().create(name, fill)
+    watched = not detach and m.terminal is not None
     try:
-        launch(machine, words, m.progress)
+        launch(machine, words, m.progress, paused=watched)
     except BaseException:
         machine.remove()
         raise
-    if detach or m.terminal is None:
+    if m.terminal is None or detach:
         return machine.name
     return at_console(machine, m.terminal, lines=ALL_LINES, boots=True)
 
@@ -49,8 +50,14 @@ def run_kept(
 def at_console(
     machine: MachineDirectory, terminal: Terminal, *, lines: int = 0, boots: bool = False
 ) -> Ran:
-    """Be at a running machine's console until it ends or the user leaves."""
+    """Be at a running machine's console until it ends or the user leaves.
+
+    One that `boots` waits for this, so that nothing is missed.
+    """
     stream = Link(machine).console(lines)
+    if boots:
+        with Link(machine) as link:
+            link.resume()
     if terminal.join(stream, boots=boots):
         return Ran(0, f"{machine.name} goes on; 'hospes attach {machine.name}' comes back to it")
     if not wait_for_end(machine, END_SECONDS):

@@ -70,9 +70,14 @@ def _placed(disk: DiskSpec, directory: Path) -> DiskSpec:
     return disk if disk.path is None else replace(disk, path=directory / disk.path)
 
 
-def launch(machine: MachineDirectory, words: Sequence[str], progress: Progress) -> None:
-    """Start a machine's process; returns once the machine runs, HospesError when it cannot."""
-    boot = pack(boot_of(machine, words, progress))
+def launch(
+    machine: MachineDirectory, words: Sequence[str], progress: Progress, *, paused: bool = False
+) -> None:
+    """Start a machine's process; returns once the machine runs, HospesError when it cannot.
+
+    With `paused`, it is to be resumed before anything is executed.
+    """
+    boot = pack(replace(boot_of(machine, words, progress), paused=paused))
     with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "hospes.worker", str(machine.path)],

@@ -42,10 +42,14 @@ class MachineSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Boot:
-    """What a worker is given: the machine to make, and which agent its guest has ("" for none)."""
+    """What a worker is given: the machine to make, and which agent its guest has ("" for none).
+
+    With `paused`, no guest instruction is executed before a client lets the machine go on.
+    """
 
     spec: VmSpec
     agent: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

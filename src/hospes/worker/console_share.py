@@ -20,6 +20,7 @@ class ConsoleShare:
         self._console, self._loop, self._log = console, loop, log
         self._viewers: list[Viewer] = []
         self._recent = bytearray()
+        self._closed = False
         self._lock = threading.Lock()
         console.attach(self)
 
@@ -41,8 +42,11 @@ class ConsoleShare:
 
     def add(self, connection: socket.socket, lines: int) -> None:
         """Give a connection the console, beginning with the last lines; -1 is all remembered."""
-        viewer = Viewer(connection, self._loop, self._console.feed, self._forget)
         with self._lock:
+            if self._closed:
+                connection.close()
+                return
+            viewer = Viewer(connection, self._loop, self._console.feed, self._forget)
             past = bytes(self._recent) if lines < 0 else last_lines(self._recent, lines)
             if past:
                 viewer.show(past)
@@ -51,6 +55,8 @@ class ConsoleShare:
     def close(self) -> None:
         """Let everyone see the last of it, and hang up."""
         self._console.detach(self)
+        with self._lock:
+            self._closed = True
         for viewer in list(self._viewers):
             viewer.drain(DRAIN_SECONDS)
             self._loop.post(viewer.end)

@@ -68,6 +68,8 @@ class Worker:
                 f"the directory {here} cannot be written ({error.strerror}); free some space"
             ) from error
         self.console = ConsoleShare(self.machine.console, self.machine.loop, log)
+        if boot.paused:
+            self.machine.pause()
         self._served = Served(self.machine, self.console, started)
         self._server = Server(here / SOCKET_FILE, self._served)
 
@@ -79,7 +81,10 @@ class Worker:
         self._server.start()
 
     def run(self) -> None:
-        """Wait for the end, write it down and give everything back."""
+        """Wait for the end, write it down and give everything back.
+
+        But for the lock: it goes with the process, so that who sees it free finds no process.
+        """
         ending = self._await_ending()
         remarks = (*self.machine.remarks, *self._remarks)
         ended = Ended(
@@ -95,7 +100,6 @@ class Worker:
         self.console.close()
         self._server.close()
         self.machine.close()
-        os.close(self._lock)
 
     def _await_ending(self) -> Ending:
         try:
