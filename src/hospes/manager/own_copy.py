@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from hospes.base.errors import HospesError
-from hospes.guests.session import Session
+from hospes.guests.session import Session, Take
 
 PIECE_BYTES: Final = 90_000
 """In base64, with what stands around it, a command of 128 KiB."""
@@ -110,11 +110,10 @@ def _told(session: Session, script: str) -> str:
     return output.getvalue().decode("utf-8", "replace")
 
 
-def _run(session: Session, script: str, take: object) -> None:
+def _run(session: Session, script: str, take: Take) -> None:
     errors = bytearray()
-    code = session.run(script, take, errors.extend)  # type: ignore[arg-type]
+    code = session.run(script, take, errors.extend)
     if code:
         said = errors.decode("utf-8", "replace").strip().splitlines()
-        raise HospesError(
-            f"the guest refused the copy: {said[-1] if said else f'exit code {code}'}"
-        )
+        why = said[0] if said else f"exit code {code}"
+        raise HospesError(f"the guest refused the copy ({why}); choose another place")
