@@ -1,7 +1,6 @@
 """Names of machines: which there may be, and new ones for those who give none."""
 
 import re
-import secrets
 from collections.abc import Container
 from typing import Final
 
@@ -34,6 +33,8 @@ def check_name(name: str) -> str:
 
 def new_name(taken: Container[str]) -> str:
     """A name that is not taken, of an adjective and a noun, with a number when they run short."""
+    import secrets  # Here, for it brings all of hashing along, and most commands make no machine.
+
     for attempt in range(100):
         name = f"{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
         name += f"-{secrets.randbelow(1000)}" if attempt > 20 else ""

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -85,7 +84,7 @@ class MachineDirectory:
             raise HospesError(
                 f"the machine {self.name!r} runs; stop it first, or use 'hospes rm --force'"
             )
-        doomed = self.path.with_name(f".{self.name}.{secrets.token_hex(4)}.gone")
+        doomed = self.path.with_name(f".{self.name}.{os.urandom(4).hex()}.gone")
         try:
             with disk_errors(self.path.parent):
                 self.path.rename(doomed)
@@ -125,7 +124,7 @@ class Store:
         with disk_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._sweep()
-            new = self.directory / f".{secrets.token_hex(8)}.new"
+            new = self.directory / f".{os.urandom(8).hex()}.new"
             new.mkdir(mode=0o700)
             lock = os.open(new / files.LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             os.close(lock)

@@ -1,18 +1,18 @@
 """A machine in the foreground of a terminal, or between pipes."""
 
 import os
-import socket
 import sys
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from hospes.ui.joined import Joined
 from hospes.ui.piped import PipedInput
 from hospes.ui.present import sentence
 from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from hospes.api import Ending, Machine
 
 
@@ -45,12 +45,14 @@ class Foreground:
             with Deferred(vm.stop):
                 return vm.run_here()
 
-    def join(self, stream: socket.socket, *, boots: bool) -> bool:
+    def join(self, stream: "socket", *, boots: bool) -> bool:
         """Be at the console of a machine in another process; whether the user has left it.
 
         On a terminal every key but Ctrl-] goes to the guest. Else standard input is typed, and when
         the machine `boots` as it would be by `attach`.
         """
+        from hospes.ui.joined import Joined
+
         source, drain = sys.stdin.fileno(), sys.stdout.fileno()
         joined = Joined(stream, drain)
         with stream, ExitStack() as stack:

@@ -9,6 +9,7 @@ from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
 
 if TYPE_CHECKING:
+    from hospes.manager.inspection import Inspected
     from hospes.manager.look import MachineLine
     from hospes.manager.store import MachineDirectory
 
@@ -16,30 +17,6 @@ STOP_SECONDS: Final = 30.0
 
 Names = Annotated[list[str], "the machine, or several"]
 Name = Annotated[str, "the machine"]
-
-
-@dataclass(frozen=True)
-class Inspected:
-    """Everything known of one machine; what it does not have is None or empty."""
-
-    name: str
-    state: str
-    directory: str
-    image: str | None
-    kernel: str | None
-    initrd: str | None
-    bios: str | None
-    append: str | None
-    memory: str | None
-    cpus: int
-    engine: str
-    disks: tuple[str, ...]
-    agent: str | None
-    process: int | None
-    started: str | None
-    ended: str | None
-    exit_status: int | None
-    message: str | None
 
 
 @dataclass(frozen=True)
@@ -156,34 +133,12 @@ def stats(m: Manager, name: Name) -> tuple[Counted, ...]:
 
 
 @verb("GET /machines/{name}")
-def inspect(m: Manager, name: Name) -> Inspected:
+def inspect(m: Manager, name: Name) -> "Inspected":
     """Show everything known of a machine."""
-    from hospes.manager.look import moment, state_of
+    from hospes.manager.inspection import inspect_machine
     from hospes.manager.store import Store
 
-    machine = Store().find(name)
-    spec, (state, _, _) = machine.spec, state_of(machine)
-    started, ended = machine.started, machine.ended
-    return Inspected(
-        name=name,
-        state=state,
-        directory=str(machine.path),
-        image=spec.image,
-        kernel=str(spec.kernel) if spec.kernel else None,
-        initrd=str(spec.initrd) if spec.initrd else None,
-        bios=str(spec.bios) if spec.bios else None,
-        append=spec.append or None,
-        memory=spec.memory,
-        cpus=spec.cpus,
-        engine=spec.engine,
-        disks=tuple(str(disk.path) for disk in spec.disks),
-        agent=(started.agent or None) if started else None,
-        process=started.process if started and machine.runs else None,
-        started=moment(started.when_s) if started else None,
-        ended=moment(ended.when_s) if ended else None,
-        exit_status=ended.exit_code if ended else None,
-        message="; ".join(filter(None, (ended.message, *ended.remarks))) or None if ended else None,
-    )
+    return inspect_machine(Store().find(name))
 
 
 def _each(names: Sequence[str], act: "Callable[[MachineDirectory], object]") -> tuple[str, ...]:

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.verb import verb
-from hospes.spec.disk import parse_disk
-from hospes.spec.machine import MachineSpec
 from hospes.spec.vm import EngineKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
+    from hospes.spec.machine import MachineSpec
 
 DEFAULT_IMAGE: Final = "tiny"
 TIMED_OUT: Final = 124
@@ -65,6 +64,8 @@ def run(
     The command's output and exit code are passed through. A single word is a line for the guest's
     shell; several words are a program and its arguments.
     """
+    from hospes.spec.machine import MachineSpec
+
     terminal = m.terminal
     if terminal is None:
         raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
@@ -95,7 +96,7 @@ def run(
 def _run_here(
     m: Manager,
     terminal: Terminal,
-    asked: MachineSpec,
+    asked: "MachineSpec",
     disks: Sequence[str],
     command: Sequence[str],
     stats: bool,
@@ -141,6 +142,8 @@ def _check_kept(command: Sequence[str], stats: bool, timeout: float | None) -> N
 
 def _holds_something(disks: Sequence[str] | None) -> bool:
     """Whether any disk is not made for this run."""
+    from hospes.spec.disk import parse_disk
+
     return any(parse_disk(text).path is not None for text in disks or ())
 
 
