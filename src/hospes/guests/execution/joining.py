@@ -61,9 +61,7 @@ def start(
                 raise HospesError(f"{command.text!r} cannot be started in the guest: {reason}.")
 
 
-def _claim(
-    ports: GuestPorts, names: Iterator[str], opened: ExitStack
-) -> tuple[str, socket.socket]:
+def _claim(ports: GuestPorts, names: Iterator[str], opened: ExitStack) -> tuple[str, socket.socket]:
     for name in names:
         try:
             connection = opened.enter_context(ports.open_port(name))

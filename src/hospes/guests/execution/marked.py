@@ -31,7 +31,7 @@ class MarkedStream:
         """The command's bytes among these; GuestError when the end is not as it should be."""
         self._buffer += data
         if not self.started:
-            before, found, after = self._buffer.partition(self._mark)
+            _, found, after = self._buffer.partition(self._mark)
             if not found:
                 del self._buffer[: -len(self._mark) + 1]
                 return b""

@@ -33,7 +33,12 @@ class Execution:
     """
 
     def __init__(
-        self, command: Command, joined: Joined, source: Input | None, on_output: Take, on_error: Take
+        self,
+        command: Command,
+        joined: Joined,
+        source: Input | None,
+        on_output: Take,
+        on_error: Take,
     ) -> None:
         self.command = command
         self._joined, self._source = joined, source

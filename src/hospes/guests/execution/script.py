@@ -2,9 +2,9 @@
 
 from typing import Final
 
-# Its arguments: mark, directory of the ports, names of the ports for output, for errors and control,
-# for input (or nothing), the user (or nothing), the working directory (or nothing), "terminal" (or
-# nothing), then the command.
+# Its arguments: mark, directory of the ports, names of the ports for output, for errors and
+# control, for input (or nothing), the user (or nothing), the working directory (or nothing),
+# "terminal" (or nothing), then the command.
 #
 # The command never holds a port itself, for a port is not a pipe: it cannot be opened again by the
 # name /dev/stderr, and a write to one that the host has left waits for the host to come back. So
@@ -94,9 +94,10 @@ kill "$watcher"
 printf '%s%d\n' "$mark" "$status" >&6
 """
 
-# For the shell in the terminal: tell the supervisor where it is, then become the command. Until then
-# SHELL is this shell and not the user's, which may refuse to run anything.
+# For the shell in the terminal: tell the supervisor where it is, then become the command. Until
+# then SHELL is this shell and not the user's, which may refuse to run anything.
 TERMINAL_LINE: Final = """
+trap "exit 130" INT
 echo "$$ $(tty)" >&9
 exec 9>&-
 stty rows {rows} cols {columns}
