@@ -7,6 +7,7 @@
 """
 
 import shlex
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,15 +72,18 @@ def describe(
     engine: str = EngineKind.THREADED,
     disks: Sequence[str | Path | DiskSpec] = (),
     agent: bool = True,
+    ports: bool = False,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`.
+    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`. With `ports`,
+    the guest has named ports for `Machine.open_port`.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
+    wanted["ports"] = ports
     wanted["disks"] = tuple(_disk(disk) for disk in disks)
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
@@ -245,6 +249,19 @@ class Machine:
         return HostFiles(
             self.core.console, self.core.loop, input_fd, output_fd, look=look, on_end=on_end
         )
+
+    def open_port(self, name: str) -> socket.socket:
+        """A stream socket joined to a named port of the guest, such as `org.hospes.stream.0`.
+
+        Needs a machine made with ports=True. Closing it, or shutting down its writing, makes the
+        guest read an end after all that was sent; a guest that closes the port makes the socket
+        read an end. PortBusy while somebody has the port open.
+        """
+        return self.core.open_port(name)
+
+    def stream_names(self) -> Sequence[str]:
+        """The ports that nothing in the guest listens on of its own accord."""
+        return self.core.stream_names()
 
     def wait(self, timeout: float | None = None) -> Ending:
         """Wait until the machine stops."""

@@ -9,5 +9,5 @@ class GuestError(Exception):
     """The guest did something impossible; counted and logged at the device boundary."""
 
 
-class PortBusy(HospesError):  # noqa: N818 - a state of the port, and not for ever
-    """Somebody else holds the port of the guest; another one may be free, or this one later."""
+class PortBusy(HospesError):  # noqa: N818 - a state, which the caller may wait for
+    """Somebody has this port of the guest open; another may be free."""

@@ -12,6 +12,41 @@ class CharacterBackend(Protocol):
         ...
 
 
+class PortStream(Protocol):
+    """The two directions of a console's port, as its device reaches them."""
+
+    @property
+    def input_waiting(self) -> int:
+        """How many bytes are there for the guest."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many bytes `put` takes now."""
+        ...
+
+    def take(self, limit: int, /) -> bytes:
+        """Up to limit bytes for the guest."""
+        ...
+
+    def put(self, data: bytes, /) -> int:
+        """The guest sends bytes; returns how many were taken (all, while there is `room`)."""
+        ...
+
+
+class PortEnd(PortStream, Protocol):
+    """The host's end of a port, from when the host opens it until both have closed it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the host has closed it and everything it sent was taken."""
+        ...
+
+    def finish(self) -> None:
+        """The guest sends no more and takes no more; what was put still reaches the host."""
+        ...
+
+
 class EntropySource(Protocol):
     """Random bytes; a recorded machine gets them from its log."""
 

@@ -1,9 +1,10 @@
 """A machine: its life from creation to the end, on one thread that runs the guest."""
 
 import atexit
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -18,9 +19,11 @@ from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
+from hospes.machine.ports import Ports
 from hospes.machine.registers import Registers, registers_of
 from hospes.machine.statistics import Statistics
 from hospes.machine.system import HostEntropy, Outside, System
+from hospes.spec.ports import STREAM_PORTS
 from hospes.spec.vm import EngineKind, VmSpec
 
 Result = TypeVar("Result")
@@ -57,6 +60,7 @@ class Machine:
         self._mailbox = Mailbox(self._interrupt)
         self.console = Console("console", self._mailbox.ring)
         self.agent = Console("agent", self._mailbox.ring)
+        self._ports = Ports(lambda: self.loop, self._mailbox.ring)
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring)
         self._outside = Outside(
@@ -172,6 +176,19 @@ class Machine:
         """Guest physical addresses of the pages written since this was last asked, in order."""
         return self._call(self._powered.memory.dirty.take)
 
+    def open_port(self, name: str) -> socket.socket:
+        """A stream socket joined to a port of the guest, whose host side it opens.
+
+        Shutting down its writing, or closing it, makes the guest read an end after all that was
+        sent; a guest that closes the port makes the socket read an end. PortBusy while somebody
+        has the port open.
+        """
+        return self._call(lambda: self._ports.open(self._powered.board.ports, name))
+
+    def stream_names(self) -> Sequence[str]:
+        """The ports that nothing in the guest listens on of its own accord."""
+        return STREAM_PORTS if self.spec.ports else ()
+
     def registers(self, hart: int = 0) -> Registers:
         """A hart's registers, between two instructions."""
         if not 0 <= hart < self.spec.cpus:
@@ -207,6 +224,7 @@ class Machine:
                 self._thread.join()
             elif self._runner is None:
                 self._finish()
+        self._ports.close()
         if self._loop is not None:
             self._loop.close()
             self._loop = None

@@ -242,6 +242,8 @@ class System:
     def close(self) -> None:
         """Power off: everything is given back."""
         self.flush()
+        if self.board.ports is not None:
+            self.board.ports.close()
         self._let_go()
         self.memory.close()
 

@@ -33,7 +33,11 @@ class EngineKind(StrEnum):
 
 @dataclass(frozen=True)
 class VmSpec:
-    """One machine: processors, memory and what it boots; HospesError if that cannot be."""
+    """One machine: processors, memory and what it boots; HospesError if that cannot be.
+
+    With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
+    consoles.
+    """
 
     kernel: Path | None = None
     initrd: Path | None = None
@@ -43,6 +47,7 @@ class VmSpec:
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
     disks: "tuple[DiskSpec, ...]" = ()
+    ports: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)

@@ -10,12 +10,10 @@ from hospes.devices.virtio.queue import QueueState, SplitQueue
 INDIRECT_DESC: Final = 1 << 28
 EVENT_IDX: Final = 1 << 29
 VERSION_1: Final = 1 << 32
+RING_RESET: Final = 1 << 40
 
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 1, 2, 4, 8
 NEEDS_RESET, FAILED = 64, 128
-
-USED_BUFFER, CONFIG_CHANGE = 1, 2
-"""Reasons for an interrupt, as bits."""
 
 QUEUE_SIZE_MAX: Final = 256
 
@@ -23,13 +21,15 @@ QUEUE_SIZE_MAX: Final = 256
 class VirtioFunction:
     """Base of the device types: they say what they are and serve their queues.
 
-    `interrupt(reason)` is set by the transport. A GuestError from serving a queue makes the device
-    ask for its reset (2.1.2) and do nothing until then.
+    The transport sets `interrupt_queue(index)`, for used buffers of one queue, and
+    `interrupt_config()`, for a change of the configuration. A GuestError from serving a queue makes
+    the device ask for its reset (2.1.2) and do nothing until then.
     """
 
     version: ClassVar[int] = 1
     device_id: ClassVar[int] = 0
     queue_count: ClassVar[int] = 1
+    queue_size_max: ClassVar[int] = QUEUE_SIZE_MAX
 
     status: int
     driver_features: int
@@ -38,7 +38,8 @@ class VirtioFunction:
 
     def __init__(self, memory: DeviceMemory) -> None:
         self._memory = memory
-        self.interrupt: Callable[[int], None] = _nobody
+        self.interrupt_queue: Callable[[int], None] = _unheard
+        self.interrupt_config: Callable[[], None] = _unheard
         self.own_features = 0
         self.config_generation = 0
         self.reset()
@@ -46,7 +47,7 @@ class VirtioFunction:
     @property
     def features(self) -> int:
         """What is offered."""
-        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1
+        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1 | RING_RESET
 
     @property
     def running(self) -> bool:
@@ -57,7 +58,7 @@ class VirtioFunction:
         """Forget the driver; queues are empty afterwards."""
         self.status = 0
         self.driver_features = 0
-        self.queues = [QueueState(size=QUEUE_SIZE_MAX) for _ in range(self.queue_count)]
+        self.queues = [QueueState(size=self.queue_size_max) for _ in range(self.queue_count)]
 
     def config(self) -> bytes:
         """The device-specific configuration space."""
@@ -115,13 +116,13 @@ class VirtioFunction:
         """Ask the driver for a reset."""
         self.status |= NEEDS_RESET
         if self.status & DRIVER_OK:
-            self.interrupt(CONFIG_CHANGE)
+            self.interrupt_config()
 
     def enable_queue(self, index: int) -> None:
         """The driver has laid a queue out."""
         state = self.queues[index]
         wrong = state.descriptors_gpa % 16 or state.driver_gpa % 2 or state.device_gpa % 4
-        if wrong or not 0 < state.size <= QUEUE_SIZE_MAX or state.size & (state.size - 1):
+        if wrong or not 0 < state.size <= self.queue_size_max or state.size & (state.size - 1):
             raise GuestError(f"queue {index} of size {state.size} is laid out wrongly")
         state.ready = True
 
@@ -131,6 +132,15 @@ class VirtioFunction:
         self.queues[index] = QueueState(
             old.size, False, old.descriptors_gpa, old.driver_gpa, old.device_gpa
         )
+        self.forget(index)
+
+    def reset_queue(self, index: int) -> None:
+        """One queue as it is after a reset of the device (2.6.1); its requests are forgotten."""
+        self.queues[index] = QueueState(size=self.queue_size_max)
+        self.forget(index)
+
+    def forget(self, index: int) -> None:
+        """The driver has taken a queue back: nothing is known of its requests any more."""
 
     def queue(self, index: int) -> SplitQueue:
         """A queue to work on."""
@@ -148,5 +158,5 @@ class VirtioFunction:
         return bool(chosen & VERSION_1) and not chosen & ~self.features
 
 
-def _nobody(reason: int) -> None:
+def _unheard(index: int = 0) -> None:
     """An interrupt of a device that is not plugged in."""

@@ -5,13 +5,15 @@ from typing import Final
 from hospes.base.errors import GuestError
 from hospes.devices.device import Device, Reg
 from hospes.devices.irq.line import Irq
-from hospes.devices.virtio.function import QUEUE_SIZE_MAX, VirtioFunction
+from hospes.devices.virtio.function import RING_RESET, VirtioFunction
 from hospes.devices.virtio.queue import QueueState
 
 MAGIC: Final = 0x7472_6976
 VERSION: Final = 2
 VENDOR: Final = 0x5053_4F48
 CONFIG_OFFSET: Final = 0x100
+USED_BUFFER, CONFIG_CHANGE = 1, 2
+"""Reasons for the interrupt, as bits."""
 _LOW: Final = 0xFFFF_FFFF
 
 
@@ -50,6 +52,7 @@ class VirtioMmio(EmptySlot):
     shm_len_low, shm_len_high, shm_base_low, shm_base_high = (
         Reg(0xB0), Reg(0xB4), Reg(0xB8), Reg(0xBC),
     )
+    queue_reset = Reg(0xC0)
     config_generation = Reg(0xFC)
 
     pending: int = 0          # reasons for the interrupt that are not acknowledged
@@ -58,7 +61,8 @@ class VirtioMmio(EmptySlot):
         super().__init__()
         self.irq = irq
         self.function = function
-        function.interrupt = self._raise
+        function.interrupt_queue = self._used_buffer
+        function.interrupt_config = self._config_change
 
     def read(self, offset: int, size: int) -> int:
         """Registers, and from 0x100 the configuration space, in any width."""
@@ -98,7 +102,8 @@ class VirtioMmio(EmptySlot):
 
     def read_queue_size_max(self) -> int:
         """0 for a queue that does not exist."""
-        return QUEUE_SIZE_MAX if self.queue_sel < len(self.function.queues) else 0
+        exists = self.queue_sel < len(self.function.queues)
+        return self.function.queue_size_max if exists else 0
 
     def write_queue_size(self, value: int) -> None:
         """The size the driver wants."""
@@ -116,6 +121,14 @@ class VirtioMmio(EmptySlot):
             self.function.enable_queue(self.queue_sel)
         elif not value & 1 and ready:
             self.function.disable_queue(self.queue_sel)
+
+    def write_queue_reset(self, value: int) -> None:
+        """Reset the selected queue, which is done when the write is; so it always reads as 0."""
+        self._queue()
+        if not self.function.driver_features & RING_RESET:
+            raise GuestError("a queue is reset without VIRTIO_F_RING_RESET")
+        if value & 1:
+            self.function.reset_queue(self.queue_sel)
 
     def write_queue_notify(self, value: int) -> None:
         """There are requests in a queue."""
@@ -195,6 +208,12 @@ class VirtioMmio(EmptySlot):
         if for_change and state.ready:
             raise GuestError(f"queue {self.queue_sel} is changed while in use")
         return state
+
+    def _used_buffer(self, index: int) -> None:
+        self._raise(USED_BUFFER)
+
+    def _config_change(self) -> None:
+        self._raise(CONFIG_CHANGE)
 
     def _raise(self, reason: int) -> None:
         self.pending |= reason

@@ -28,10 +28,12 @@ from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
+from hospes.devices.virtio.ports import VirtioPorts
 from hospes.firmware import fdt
 from hospes.firmware.image import BootFiles
 from hospes.firmware.placement import FDT_ROOM_BYTES, RAM_BASE, Placement, plan_boot
 from hospes.machine.boards.virt_tree import Place, TreeFacts, device_tree
+from hospes.spec.ports import PORT_NAMES
 from hospes.spec.vm import VmSpec
 
 LAYOUT: Final = {
@@ -94,6 +96,7 @@ class Board:
     htif: Htif | None
     placement: Placement
     fdt: bytes
+    ports: VirtioPorts | None = None
 
     @property
     def posted(self) -> tuple[int, int]:
@@ -135,6 +138,9 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
         "entropy": VirtioEntropy(outside.memory, outside.entropy),
         "agent": VirtioConsole(outside.memory, agent),
     }
+    ports = VirtioPorts(outside.memory, PORT_NAMES) if spec.ports else None
+    if ports is not None:
+        functions["ports"] = ports
     for disk in outside.disks:
         functions[disk.name] = VirtioBlock(outside.memory, disk.device, disk.thread, disk.serial)
     _plug_virtio(bus, plic, functions)
@@ -142,7 +148,7 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     if htif:
         bus.attach("htif", htif)
     tree = _tree(spec, placement, outside.entropy)
-    return Board(bus, aclint, plic, console, agent, functions, htif, placement, tree)
+    return Board(bus, aclint, plic, console, agent, functions, htif, placement, tree, ports)
 
 
 def _htif(placement: Placement, outside: Surroundings, console: CharacterStream) -> Htif | None:
