@@ -27,8 +27,8 @@ SPIN = "again:\n j again\n"
 class Serving:
     """A machine that spins, served at a socket."""
 
-    def __init__(self, directory: Path) -> None:
-        self.machine: Machine = bare_machine(SPIN)
+    def __init__(self, directory: Path, ports: bool = False) -> None:
+        self.machine: Machine = bare_machine(SPIN, ports=ports)
         log = ConsoleLog(directory / "log", directory / "log.1", pytest.fail)
         console = ConsoleShare(self.machine.console, self.machine.loop, log)
         self.served = Served(self.machine, console, Started(process=1, when_s=2.0, agent="hospes"))
@@ -70,8 +70,8 @@ def value(reply: Reply, kind: Any) -> Any:
     return msgspec.msgpack.decode(reply.value, type=kind)
 
 
-def open_agent(client: socket.socket) -> tuple[PortInfo, socket.socket]:
-    send_message(client, messages.pack_request(messages.Port("agent")))
+def open_port(client: socket.socket, name: str = "agent") -> tuple[PortInfo, socket.socket]:
+    send_message(client, messages.pack_request(messages.Port(name)))
     data, descriptor = receive_with_descriptor(client, 1 << 20)
     assert data is not None
     info = value(messages.unpack_reply(data), PortInfo)
@@ -166,7 +166,7 @@ def test_the_console_is_a_raw_stream(serving: Serving) -> None:
 def test_the_agents_port_is_for_one(serving: Serving) -> None:
     serving.machine.agent.write(b"hospes-agent 1\n")
     with serving.client() as first, serving.client() as second:
-        info, end = open_agent(first)
+        info, end = open_port(first)
         assert info == PortInfo(opening=b"hospes-agent 1\n", abandoned=False)
         refused = ask(second, messages.Port("agent"))
         assert refused.kind == "PortBusy"
@@ -176,25 +176,25 @@ def test_the_agents_port_is_for_one(serving: Serving) -> None:
         assert eventually(lambda: serving.machine.agent.bytes_in == 5)
         value(ask(first, messages.Done()), None)
         assert end.recv(100) == b""
-        info, end = open_agent(second)
+        info, end = open_port(second)
         assert not info.abandoned
         end.close()
 
 
 def test_a_port_that_was_abandoned(serving: Serving) -> None:
     with serving.client() as first:
-        _, end = open_agent(first)
+        _, end = open_port(first)
         end.close()
     with serving.client() as second:
         assert eventually(lambda: serving.served.agent._files is None)
-        info, end = open_agent(second)
+        info, end = open_port(second)
         assert info.abandoned
         end.close()
 
 
 def test_a_reader_that_sleeps_holds_back_its_port_only(serving: Serving) -> None:
     with serving.client() as client, serving.client() as other:
-        _, end = open_agent(client)
+        _, end = open_port(client)
         taken = sum(serving.machine.agent.write(b"x" * 65536) for _ in range(100))
         assert taken < 100 * 65536
         assert serving.machine.console.write(b"console") == 7
@@ -205,6 +205,28 @@ def test_a_reader_that_sleeps_holds_back_its_port_only(serving: Serving) -> None
 def test_no_such_port(serving: Serving) -> None:
     with serving.client() as client:
         assert "the machine has no ports" in ask(client, messages.Port("nothing")).error
+
+
+def test_named_ports(tmp_path: Path) -> None:
+    one = Serving(tmp_path, ports=True)
+    with one.client() as first, one.client() as second:
+        _, end = open_port(first, "org.hospes.stream.0")
+        assert ask(second, messages.Port("org.hospes.stream.0")).kind == "PortBusy"
+        _, other = open_port(first, "org.hospes.stream.1")
+        end.close()
+
+        def free() -> bool:
+            send_message(second, messages.pack_request(messages.Port("org.hospes.stream.0")))
+            data, descriptor = receive_with_descriptor(second, 1 << 20)
+            if descriptor is not None:
+                socket.socket(fileno=descriptor).close()
+            assert data is not None
+            return messages.unpack_reply(data).error == ""
+
+        assert eventually(free)
+    one.close()
+    assert other.recv(1) == b""
+    other.close()
 
 
 def test_a_stale_socket_is_no_hindrance(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from hospes.base.progress import Progress, silent
 
 MANIFEST: Final = "manifest.json"
 OWN_AGENT: Final = "hospes"
-"""The agent described in `agent.py`; the other there may be is QEMU's."""
+"""The agent described in `agent.py`."""
+QEMU_AGENT: Final = "qemu"
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

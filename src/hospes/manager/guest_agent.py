@@ -1,22 +1,22 @@
 """What can be done inside the guest of a running machine, by an agent that runs there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-Take = Callable[[bytes], object]
+from hospes.manager.manager import Terminal
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command for a guest: what runs, as whom, and whether with a terminal or with input.
+    """A command for a guest: what runs, as whom, and whether with input or with a terminal.
 
     A single word is a line for the guest's shell; several are a program and its arguments.
     """
 
     words: Sequence[str]
-    input_fd: int | None = None
+    input: bool = False
     terminal: bool = False
     user: str | None = None
 
@@ -24,7 +24,7 @@ class Command:
 class GuestAgent(Protocol):
     """An agent that is held for a while."""
 
-    def run(self, command: Command, on_output: Take, on_error: Take) -> int:
+    def run(self, command: Command, terminal: Terminal) -> int:
         """Run a command, waiting for the guest to be ready; its exit code."""
         ...
 

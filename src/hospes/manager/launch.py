@@ -14,7 +14,7 @@ from hospes.base.progress import Progress
 from hospes.base.record import pack
 from hospes.guests import catalogue
 from hospes.guests.describe import describe
-from hospes.guests.store import OWN_AGENT
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.manager.store import MachineDirectory, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
 from hospes.spec.machine import WORKER_LOG_FILE, Boot
@@ -59,7 +59,7 @@ def boot_of(machine: MachineDirectory, words: Sequence[str], progress: Progress)
             disks=[_placed(disk, machine.path) for disk in spec.disks],
             allow=spec.allow,
             agent=agent == OWN_AGENT,
-            ports=agent not in ("", OWN_AGENT),
+            ports=agent == QEMU_AGENT,
             progress=progress,
         ),
         agent=agent,

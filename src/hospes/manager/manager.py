@@ -1,5 +1,7 @@
 """What verbs act through: the surroundings of one user's request."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +25,23 @@ class Terminal(Protocol):
 
         True when the user has left. `boots` says that the machine has just been started.
         """
+        ...
+
+    def raw(self, resized: Callable[[int, int], None]) -> AbstractContextManager[object]:
+        """While this lasts every key is input as it is; `resized` is told columns and rows.
+
+        HospesError when there is no terminal.
+        """
+        ...
+
+    @property
+    def input_fd(self) -> int:
+        """Standard input."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows; what is usual when there is no terminal."""
         ...
 
     def output(self, data: bytes) -> None:

@@ -12,8 +12,9 @@ from typing import Final, Self, TypeVar
 
 from hospes.base.errors import HospesError, PortBusy
 from hospes.guests.session import Session
-from hospes.manager.guest_agent import Command, Take
+from hospes.manager.guest_agent import Command
 from hospes.manager.link import Link
+from hospes.manager.manager import Manager, Terminal
 from hospes.manager.own_copy import copy_in, copy_out
 from hospes.manager.store import MachineDirectory
 from hospes.worker.messages import PortInfo
@@ -33,7 +34,7 @@ class OwnAgent:
     process has it; then PortBusy is raised.
     """
 
-    def __init__(self, machine: MachineDirectory, patience: float = 0.0) -> None:
+    def __init__(self, machine: MachineDirectory, m: Manager, patience: float = 0.0) -> None:
         self._name = machine.name
         self._link = Link(machine)
         try:
@@ -71,16 +72,16 @@ class OwnAgent:
                 self._stream.shutdown(socket.SHUT_RDWR)
             self._stream.close()
 
-    def run(self, command: Command, on_output: Take, on_error: Take) -> int:
+    def run(self, command: Command, terminal: Terminal) -> int:
         """Run a command, waiting for the guest to be ready; its exit code."""
-        if command.terminal or command.user or command.input_fd is not None:
+        if command.terminal or command.input or command.user:
             raise HospesError(
                 f"the agent in {self._name!r} runs commands as root, without input or a terminal; "
                 f"use 'hospes attach {self._name}' for those"
             )
         words = command.words
         line = words[0] if len(words) == 1 else shlex.join(words)
-        return self._checked(lambda: self.session.run(line, on_output, on_error))
+        return self._checked(lambda: self.session.run(line, terminal.output, terminal.error))
 
     def copy_in(self, source: Path, target: str) -> None:
         """Copy a file or directory of the host into the guest."""

@@ -9,6 +9,7 @@ from typing import Final
 from hospes.base.errors import HospesError
 from hospes.manager.agents import agent_of
 from hospes.manager.link import Link, not_running
+from hospes.manager.manager import Manager
 from hospes.manager.store import MachineDirectory
 
 PLUG_SECONDS: Final = 10.0
@@ -16,7 +17,7 @@ KILL_SECONDS: Final = 5.0
 PAUSE_SECONDS: Final = 0.02
 
 
-def stop_in_order(machine: MachineDirectory, seconds: float) -> str:
+def stop_in_order(m: Manager, machine: MachineDirectory, seconds: float) -> str:
     """Ask the guest to switch itself off, and pull the plug when it has not in so many seconds.
 
     Returns what there is to remark, or "".
@@ -30,7 +31,7 @@ def stop_in_order(machine: MachineDirectory, seconds: float) -> str:
         pull_plug(machine)
         return f"the guest of {name!r} has no agent that could be asked; the plug was pulled"
     try:
-        with agent_of(machine, seconds) as agent:
+        with agent_of(m, machine, seconds) as agent:
             asked = agent.shut_down(deadline - time.monotonic())
     except HospesError as error:
         if not machine.runs:

@@ -1,10 +1,13 @@
 """A machine in the foreground of a terminal, or between pipes."""
 
 import os
+import shutil
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from hospes.base.errors import HospesError
 from hospes.ui.piped import PipedInput
 from hospes.ui.present import sentence
 from hospes.ui.signals import Deferred
@@ -66,6 +69,23 @@ class Foreground:
             alive = lambda: not joined.ended  # noqa: E731
             PipedInput(joined, alive, source, boots=boots, ends=boots).start()
             return joined.run(None)
+
+    def raw(self, resized: Callable[[int, int], None]) -> RawTerminal:
+        """A context in which every key is input as it is."""
+        if not os.isatty(self.input_fd):
+            raise HospesError("standard input is no terminal; leave out -t")
+        return RawTerminal(self.input_fd, resized)
+
+    @property
+    def input_fd(self) -> int:
+        """Standard input."""
+        return sys.stdin.fileno()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        size = shutil.get_terminal_size()
+        return size.columns, size.lines
 
     def output(self, data: bytes) -> None:
         """Pass on at once what a command in the guest wrote."""

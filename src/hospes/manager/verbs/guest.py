@@ -1,6 +1,5 @@
 """What a user does inside a machine that runs: commands, files, and its console."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,10 +31,8 @@ def execute(
     if not command:
         raise HospesError(f"there is no command; write it as in 'hospes exec {name} -- uname -a'")
     terminal = _terminal(m)
-    input_fd = sys.stdin.fileno() if interactive else None
-    with agent_of(Store().find(name)) as agent:
-        wanted = Command(command, input_fd, tty, user)
-        return agent.run(wanted, terminal.output, terminal.error)
+    with agent_of(m, Store().find(name)) as agent:
+        return agent.run(Command(command, interactive, tty, user), terminal)
 
 
 @verb("POST /machines/{name}/files")
@@ -55,7 +52,7 @@ def cp(
             "'hospes cp web:/etc/hostname .'"
         )
     name, path = there or here or ("", "")
-    with agent_of(Store().find(name)) as agent:
+    with agent_of(m, Store().find(name)) as agent:
         if there is not None:
             agent.copy_out(path, Path(target))
         else:

@@ -74,7 +74,7 @@ def stop(
     remarks: list[str] = []
 
     def end(machine: "MachineDirectory") -> None:
-        remarks.append(pull_plug(machine) if force else stop_in_order(machine, timeout))
+        remarks.append(pull_plug(machine) if force else stop_in_order(m, machine, timeout))
 
     _each(names, end)
     return Remarks("; ".join(filter(None, remarks)))
