@@ -28,11 +28,15 @@ def write_record(path: Path, value: object) -> None:
     """Write a value into a file, which has all of it or is as it was; OSError if that fails."""
     data = msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain)) + b"\n"
     new = path.with_name(f".{path.name}.new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def read_record(path: Path, kind: type[Kind]) -> Kind | None:
