@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hospes.base.errors import PortBusy
-from hospes.guests.ports import AGENT_PORT
+from hospes.spec.ports import AGENT_PORT
 
 DIRECTORY = "/dev/tcp/127.0.0.1"
 
@@ -32,63 +32,90 @@ def find_agent() -> str:
     return path
 
 
-def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Move bytes one way until their end, and pass the end on."""
+def pump(source: socket.socket, sink: socket.socket, pass_end: bool = True) -> None:
+    """Move bytes one way until their end."""
     with contextlib.suppress(OSError):
         while data := source.recv(1 << 16):
             sink.sendall(data)
     with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        if pass_end:
+            sink.shutdown(socket.SHUT_WR)
+
+
+class Stream:
+    """A port that a program on this host opens in place of one in a guest, one at a time."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.name = str(self.server.getsockname()[1])
+        self.host: socket.socket | None = None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                guest, _ = self.server.accept()
+                host, self.host = self.host, None
+                if host is None:
+                    guest.close()
+                else:
+                    threading.Thread(target=self.join, args=(host, guest), daemon=True).start()
+
+    def join(self, host: socket.socket, guest: socket.socket) -> None:
+        other = threading.Thread(target=pump, args=(host, guest), daemon=True)
+        other.start()
+        pump(guest, host)
+        other.join()
+        host.close()
+        guest.close()
 
 
 class StandInPorts:
-    """Satisfies GuestPorts: the agent's Unix socket, and a listening TCP socket for each stream."""
+    """Satisfies GuestPorts: a connection to the agent, which outlives those who open its port, and
+    a listening TCP socket for each stream."""
 
     def __init__(self, agent: Path, streams: int = 24) -> None:
-        self.agent = agent
-        self.listening = {}
-        for _ in range(streams):
-            server = socket.create_server(("127.0.0.1", 0))
-            self.listening[str(server.getsockname()[1])] = server
+        self.agent = socket.socket(socket.AF_UNIX)
+        self.agent.connect(str(agent))
+        self.client: socket.socket | None = None
+        threading.Thread(target=self.answer, daemon=True).start()
+        self.streams = {stream.name: stream for stream in (Stream() for _ in range(streams))}
         self.held: dict[str, socket.socket] = {}
-        self.opened: list[str] = []
+        self.lock = threading.Lock()
 
     def stream_names(self) -> Sequence[str]:
-        return tuple(self.listening)
+        return tuple(self.streams)
 
     def open_port(self, name: str) -> socket.socket:
-        held = self.held.get(name)
-        if held is not None and held.fileno() >= 0:
-            raise PortBusy(f"the port {name} is in use")
+        with self.lock:
+            held = self.held.get(name)
+            if held is not None and held.fileno() >= 0:
+                raise PortBusy(f"the port {name} is in use")
+            self.held[name], theirs = socket.socketpair()
+            ours = self.held[name]
         if name == AGENT_PORT:
-            self.held[name] = socket.socket(socket.AF_UNIX)
-            self.held[name].connect(str(self.agent))
-            return self.held[name]
-        self.opened.append(name)
-        ours, theirs = socket.socketpair()
-        threading.Thread(target=self.serve, args=(name, theirs), daemon=True).start()
-        self.held[name] = ours
+            self.client = theirs
+            threading.Thread(target=pump, args=(theirs, self.agent, False), daemon=True).start()
+        else:
+            self.streams[name].host = theirs
         return ours
 
-    def serve(self, name: str, host: socket.socket) -> None:
-        """Join one opener in the "guest" to the host's end."""
-        server = self.listening[name]
-        server.settimeout(20)
-        with contextlib.suppress(OSError), host:
-            guest, _ = server.accept()
-            with guest:
-                other = threading.Thread(target=pump, args=(host, guest), daemon=True)
-                other.start()
-                pump(guest, host)
-                other.join()
+    def answer(self) -> None:
+        """Give what the agent says to who has its port open, or to nobody."""
+        with contextlib.suppress(OSError):
+            while data := self.agent.recv(1 << 16):
+                with contextlib.suppress(OSError):
+                    if self.client is not None:
+                        self.client.sendall(data)
 
     def free(self) -> bool:
         """Whether the host holds no port."""
         return all(held.fileno() < 0 for held in self.held.values())
 
     def close(self) -> None:
-        for server in self.listening.values():
-            server.close()
+        self.agent.close()
+        for stream in self.streams.values():
+            stream.server.close()
 
 
 @contextlib.contextmanager
@@ -105,9 +132,10 @@ def running_agent(directory: Path, *options: str) -> Iterator[Path]:
         process.kill()
 
 
-@pytest.fixture(scope="module")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandInPorts]:
-    with running_agent(tmp_path_factory.mktemp("agent")) as path:
-        stand_in = StandInPorts(path)
-        yield stand_in
-        stand_in.close()
+@contextlib.contextmanager
+def stand_in(directory: Path, streams: int = 24) -> Iterator[StandInPorts]:
+    """Ports with the real agent behind them."""
+    with running_agent(directory) as path:
+        ports = StandInPorts(path, streams)
+        yield ports
+        ports.close()

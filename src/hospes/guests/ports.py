@@ -4,7 +4,6 @@ import socket
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-AGENT_PORT: Final = "org.qemu.guest_agent.0"
 PORTS_DIRECTORY: Final = "/dev/virtio-ports"
 
 

@@ -32,12 +32,14 @@ class QemuSession:
     ) -> None:
         self._ports, self._alive, self._directory = ports, alive, directory
         self._running: list[Execution] = []
+        self._answered = False
 
     def ready(self, seconds: float | None = None) -> bool:
         """Wait until the agent answers; False if it does not in time, or the machine has ended."""
         limit = deadline(BOOT_SECONDS if seconds is None else seconds)
         while self._alive() and limit is not None and (left := limit - time.monotonic()) > 0:
             if wait_ready(self._ports, min(left, LOOK_SECONDS)):
+                self._answered = True
                 return True
         return False
 
@@ -146,7 +148,8 @@ class QemuSession:
         return Copier(self._ports, user, progress, CONNECT_SECONDS, self._directory)
 
     def _await(self, failure: str, seconds: float | None) -> None:
-        if self.ready(seconds):
+        """The first time, see that there is an agent; later whoever needs it waits for it."""
+        if (self._answered and self._alive()) or self.ready(seconds):
             return
         if not self._alive():
             raise HospesError(f"{failure}: the machine has stopped.")

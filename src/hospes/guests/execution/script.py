@@ -44,7 +44,7 @@ join_pipes() {
 	exec 9> >(exec cat >&6 4<&- 5>&- 6>&- 7<&- 8>&-)
 	relays="$relays $!"
 	if [ "$user" ]; then
-		chown -- "$user" /dev/fd/7 /dev/fd/8 /dev/fd/9
+		chown -- "$user" ${input:+/dev/fd/7} /dev/fd/8 /dev/fd/9
 	fi
 	setsid "$@" <&7 >&8 2>&9 4<&- 5>&- 6>&- 7<&- 8>&- 9>&- &
 	command=$! session=$!
