@@ -10,12 +10,12 @@ import shlex
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
+from hospes.guests.describe import describe
 from hospes.guests.session import CommandTimeout, Session
 from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.host_files import Filter, HostFiles
@@ -24,8 +24,7 @@ from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
-from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
-from hospes.spec.vm import EngineKind, VmSpec, parse_size
+from hospes.spec.vm import VmSpec
 
 __all__ = [
     "CommandTimeout",
@@ -40,7 +39,6 @@ __all__ = [
     "describe",
 ]
 
-AGENT_CONSOLE: Final = "hvc0"
 POWEROFF_SECONDS: Final = 10.0
 
 
@@ -61,63 +59,6 @@ class Result:
     def stderr(self) -> str:
         """Standard error, decoded as UTF-8."""
         return self.stderr_bytes.decode("utf-8", "replace")
-
-
-def describe(
-    image: str | None = "tiny",
-    *,
-    kernel: str | Path | None = None,
-    initrd: str | Path | None = None,
-    bios: str | Path | None = None,
-    append: str = "",
-    memory: str | int | None = None,
-    cpus: int = 1,
-    engine: str = EngineKind.THREADED,
-    disks: Sequence[str | Path | DiskSpec] = (),
-    interrupts: str | None = None,
-    allow: Sequence[str | Path] = (),
-    agent: bool = True,
-    ports: bool = False,
-    balloon: bool = False,
-    progress: Progress = silent,
-) -> VmSpec:
-    """The VmSpec of a machine from what a user gives.
-
-    A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
-    With no image and disks, the kernel on the first of them that has one is booted.
-    With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
-    backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
-    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works.
-    """
-    wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    plugged = tuple(_disk(disk) for disk in disks)
-    wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
-    wanted["allow"] = tuple(Path(place) for place in allow)
-    if kernel is None and bios is None and image is not None:
-        from hospes.guests import catalogue
-
-        found = catalogue.ensure(image, progress)
-        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if plugged else ""]
-        words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
-        words += [append]
-        wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = " ".join(filter(None, words))
-        wanted["memory_bytes"] = found.manifest.memory_bytes
-    else:
-        wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
-        wanted["append"] = append
-        wanted["from_disk"] = kernel is None and bios is None and bool(disks)
-    if memory is not None:
-        wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
-    return VmSpec(**wanted)
-
-
-def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
-    if isinstance(wanted, str):
-        return parse_disk(wanted)
-    return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
 
 
 def _find_boot(disks: Sequence[Any]) -> BootContent:

@@ -40,10 +40,11 @@ def bare_machine(
     symbols: tuple[str, ...] = (),
     restart: bool = True,
     disks: tuple[DiskSpec, ...] = (),
+    ports: bool = False,
 ) -> Machine:
     """A machine that runs a program in M-mode at 0x8000_0000."""
     files = BootFiles(firmware=executable(source, BASE, symbols))
-    return Machine(replace(_spec(cpus, engine), disks=disks), files, restart=restart)
+    return Machine(replace(_spec(cpus, engine), disks=disks, ports=ports), files, restart=restart)
 
 
 def kernel_machine(

@@ -17,6 +17,9 @@ from hospes.base.paths import cache_directory
 from hospes.base.progress import Progress, silent
 
 MANIFEST: Final = "manifest.json"
+OWN_AGENT: Final = "hospes"
+"""The agent described in `agent.py`."""
+QEMU_AGENT: Final = "qemu"
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
-    made anew.
+    made anew. `agent` is the one its guest runs.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     append: str
     modules: tuple[str, ...] = ()
+    agent: str = OWN_AGENT
 
 
 class Image(msgspec.Struct, frozen=True):

@@ -335,6 +335,7 @@ class Machine:
             return
         system.close()
         self._system = None
+        self.console.opening = self.agent.opening = b""
         self._system = self._power_on()
         self.restarts += 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
-from hospes.spec.vm import parse_size
+from hospes.spec.size import parse_size
 
 SECTOR_BYTES: Final = 512
 SERIAL_MAX_BYTES: Final = 20

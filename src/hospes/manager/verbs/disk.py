@@ -7,7 +7,7 @@ from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
 from hospes.spec.disk import DiskFormat
-from hospes.spec.vm import parse_size
+from hospes.spec.size import parse_size
 
 if TYPE_CHECKING:
     from hospes.storage.chain import Surroundings

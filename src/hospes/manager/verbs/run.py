@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.verb import verb
-from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
+    from hospes.spec.machine import MachineSpec
 
 DEFAULT_IMAGE: Final = "tiny"
 TIMED_OUT: Final = 124
@@ -48,7 +48,7 @@ def run(
     cpus: Annotated[int, "how many harts"] = 1,
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
     disk: Annotated[
-        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G, for this run"
+        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G for a new one"
     ] = None,
     allow: Annotated[
         list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
@@ -57,13 +57,15 @@ def run(
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
-) -> Ran:
+    name: Annotated[str | None, "keep the machine under this name"] = None,
+    detach: Annotated[bool, "keep the machine, leave it alone and print its name", "-d"] = False,
+) -> Ran | str:
     """Run a guest: its console, or a command in it.
 
     The command's output and exit code are passed through. A single word is a line for the guest's
     shell; several words are a program and its arguments.
     """
-    from hospes.api import Machine
+    from hospes.spec.machine import MachineSpec
 
     terminal = m.terminal
     if terminal is None:
@@ -72,19 +74,52 @@ def run(
     _check(image, command, own)
     if image is None and not own and (command or not _holds_something(disk)):
         image = DEFAULT_IMAGE
-    words = [append, *(_words(terminal, bool(command)) if image else [])]
-    vm = Machine(
-        image,
-        kernel=kernel,
-        initrd=initrd,
-        bios=bios,
-        append=" ".join(filter(None, words)),
+    asked = MachineSpec(
+        image=image,
+        kernel=kernel and kernel.absolute(),
+        initrd=initrd and initrd.absolute(),
+        bios=bios and bios.absolute(),
+        append=append,
         memory=memory,
         cpus=cpus,
         engine=engine,
-        disks=disk or (),
         interrupts=interrupts,
-        allow=allow or (),
+        allow=tuple(place.absolute() for place in allow or ()),
+    )
+    if name is None and not detach:
+        return _run_here(m, terminal, asked, disk or [], command, stats, timeout)
+    _check_kept(command, stats, timeout)
+    from hospes.manager.kept import run_kept
+
+    words = _words(terminal, False) if image and not detach else []
+    return run_kept(m, asked, disk or [], name, words, detach)
+
+
+def _run_here(
+    m: Manager,
+    terminal: Terminal,
+    asked: "MachineSpec",
+    disks: Sequence[str],
+    command: Sequence[str],
+    stats: bool,
+    timeout: float | None,
+) -> Ran:
+    """Run a machine in this process; it is gone afterwards."""
+    from hospes.api import Machine
+
+    words = [asked.append, *(_words(terminal, bool(command)) if asked.image else [])]
+    vm = Machine(
+        asked.image,
+        kernel=asked.kernel,
+        initrd=asked.initrd,
+        bios=asked.bios,
+        append=" ".join(filter(None, words)),
+        memory=asked.memory,
+        cpus=asked.cpus,
+        engine=asked.engine,
+        disks=disks,
+        interrupts=asked.interrupts,
+        allow=asked.allow,
         agent=bool(command),
         progress=m.progress,
         on_remark=terminal.remark,
@@ -96,8 +131,22 @@ def run(
         return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
 
 
+def _check_kept(command: Sequence[str], stats: bool, timeout: float | None) -> None:
+    if command:
+        raise HospesError(
+            "a command is run in a machine of its own; leave out --name and -d, or start the "
+            "machine first and run the command with 'hospes exec'"
+        )
+    if stats:
+        raise HospesError("a machine that is kept counts on; use 'hospes stats', not --stats")
+    if timeout is not None:
+        raise HospesError("a machine that is kept has no time limit; leave out --timeout")
+
+
 def _holds_something(disks: Sequence[str] | None) -> bool:
     """Whether any disk is not made for this run."""
+    from hospes.spec.disk import parse_disk
+
     return any(parse_disk(text).path is not None for text in disks or ())
 
 
