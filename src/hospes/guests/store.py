@@ -51,6 +51,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     append: str
     modules: tuple[str, ...] = ()
+    cloud_init: bool = False
 
 
 class Image(msgspec.Struct, frozen=True):

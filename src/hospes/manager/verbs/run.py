@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.seed import seed
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind
@@ -53,6 +54,8 @@ def run(
     allow: Annotated[
         list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
     ] = None,
+    user_data: Annotated[Path | None, "what cloud-init in the guest shall do"] = None,
+    ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -72,21 +75,22 @@ def run(
     if image is None and not own and (command or not _holds_something(disk)):
         image = DEFAULT_IMAGE
     words = [append, *(_words(terminal, bool(command)) if image else [])]
-    vm = Machine(
-        image,
-        kernel=kernel,
-        initrd=initrd,
-        bios=bios,
-        append=" ".join(filter(None, words)),
-        memory=memory,
-        cpus=cpus,
-        engine=engine,
-        disks=disk or (),
-        allow=allow or (),
-        agent=bool(command),
-        progress=m.progress,
-        on_remark=terminal.remark,
-    )
+    with seed(image, user_data, ssh_key or (), m.progress) as extra:
+        vm = Machine(
+            image,
+            kernel=kernel,
+            initrd=initrd,
+            bios=bios,
+            append=" ".join(filter(None, words)),
+            memory=memory,
+            cpus=cpus,
+            engine=engine,
+            disks=[*(disk or ()), *extra],
+            allow=allow or (),
+            agent=bool(command),
+            progress=m.progress,
+            on_remark=terminal.remark,
+        )
     with closing(vm):
         ran = (
             _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
