@@ -22,7 +22,7 @@ from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
-from hospes.spec.disk import DiskSpec, parse_disk
+from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.vm import EngineKind, VmSpec, parse_size
 
 __all__ = [
@@ -71,6 +71,7 @@ def describe(
     cpus: int = 1,
     engine: str = EngineKind.THREADED,
     disks: Sequence[str | Path | DiskSpec] = (),
+    interrupts: str | None = None,
     allow: Sequence[str | Path] = (),
     agent: bool = True,
     progress: Progress = silent,
@@ -80,18 +81,21 @@ def describe(
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
     With no image and disks, the kernel on the first of them that has one is booted.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`; their
+    paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    wanted["disks"] = tuple(_disk(disk) for disk in disks)
+    plugged = tuple(_disk(disk) for disk in disks)
+    wanted |= {"disks": plugged, "interrupts": interrupts}
     wanted["allow"] = tuple(Path(place) for place in allow)
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 
         found = catalogue.ensure(image, progress)
         words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if disks else "", append]
+        words += ["hospes.disks" if plugged else ""]
+        words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
+        words += [append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
         wanted["append"] = " ".join(filter(None, words))
         wanted["memory_bytes"] = found.manifest.memory_bytes

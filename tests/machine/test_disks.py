@@ -8,7 +8,7 @@ from tests.machine.bare import bare_machine
 
 from hospes.base.errors import HospesError
 from hospes.machine.disks import Disks, DiskThread, open_disk
-from hospes.spec.disk import DiskFormat, DiskSpec
+from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus
 from hospes.storage.create import create_image
 
 
@@ -88,9 +88,12 @@ def test_a_new_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch, kind) -> 
         open_disk(DiskSpec(size_bytes=1 << 20))
 
 
-THIRD_SLOT = """
-    li t0, 0x10003008
-    lw t1, 0(t0)
+FIRST_SLOTS = {
+    VirtioBus.MMIO: ("0x10001008\n lw t1, 0(t0)", 2),
+    None: ("0x30018002\n lbu t1, 0(t0)", 0x42),
+}
+DEVICE_ID = """
+    li t0, {address}
     slli t1, t1, 16
     li t0, TEST
     li t2, FAIL
@@ -100,9 +103,12 @@ THIRD_SLOT = """
 """
 
 
-def test_a_disk_is_in_the_first_free_slot(image: Path) -> None:
-    with bare_machine(THIRD_SLOT, disks=(DiskSpec(image),)) as machine:
-        assert machine.run().exit_code == 2
+@pytest.mark.parametrize("bus", FIRST_SLOTS)
+def test_a_disk_is_in_the_first_free_slot(image: Path, bus: VirtioBus | None) -> None:
+    address, number = FIRST_SLOTS[bus]
+    source = DEVICE_ID.replace("{address}", address)
+    with bare_machine(source, disks=(DiskSpec(image, bus=bus),)) as machine:
+        assert machine.run().exit_code == number
     Disks([DiskSpec(image)], nothing).close()
 
 

@@ -65,8 +65,10 @@ class DiskThread:
 class Disk:
     """One open disk, on every board that is built while the machine exists."""
 
-    def __init__(self, name: str, serial: str, device: "BlockDevice", thread: DiskThread) -> None:
-        self.name, self.serial = name, serial
+    def __init__(
+        self, name: str, spec: DiskSpec, device: "BlockDevice", thread: DiskThread
+    ) -> None:
+        self.name, self.serial, self.bus = name, spec.serial or name, spec.bus
         self.device, self.thread = device, thread
 
     def close(self) -> None:
@@ -98,7 +100,7 @@ class Disks:
             for number, spec in enumerate(specs):
                 name = f"disk{number}"
                 thread = DiskThread(f"hospes {name}", ring, self.report)
-                self.all.append(Disk(name, spec.serial or name, open_disk(spec, places), thread))
+                self.all.append(Disk(name, spec, open_disk(spec, places), thread))
         except BaseException:
             self.close()
             raise

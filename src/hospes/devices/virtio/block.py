@@ -18,7 +18,7 @@ from hospes.devices.virtio.block_request import (
     Terms,
     carry_out,
 )
-from hospes.devices.virtio.function import QUEUE_SIZE_MAX, USED_BUFFER, VirtioFunction
+from hospes.devices.virtio.function import QUEUE_SIZE_MAX, VirtioFunction
 from hospes.devices.virtio.queue import Chain
 
 SEG_MAX, RO, BLK_SIZE, FLUSH, TOPOLOGY = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 10
@@ -93,7 +93,7 @@ class VirtioBlock(VirtioFunction):
                 told.add(request.queue)
         for index in sorted(told):
             if self.queue(index).wants_interrupt():
-                self.interrupt(USED_BUFFER)
+                self.interrupt_queue(index)
         if self.running:
             self._serve_all()
 

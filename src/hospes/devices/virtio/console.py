@@ -6,7 +6,7 @@ from typing import Final
 
 from hospes.devices.backends import DeviceMemory
 from hospes.devices.stream import CharacterStream
-from hospes.devices.virtio.function import CONFIG_CHANGE, USED_BUFFER, VirtioFunction
+from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.queue import SplitQueue
 
 SIZE, MULTIPORT, EMERG_WRITE = 1, 2, 4
@@ -83,12 +83,18 @@ class VirtioConsole(VirtioFunction):
         super().reset()
         self.ports = [PortState()]
 
+    def forget(self, index: int) -> None:
+        """The next request begins at its first byte."""
+        number, direction = _port_of(index)
+        if direction == TRANSMIT:
+            self.ports[number] = PortState()
+
     def resize(self, columns: int, rows: int) -> None:
         """The terminal has another size; drivers that know of sizes are told."""
         self.columns, self.rows = columns, rows
         self.config_generation = (self.config_generation + 1) & 0xFFFF_FFFF
         if self.running and self.driver_features & SIZE:
-            self.interrupt(CONFIG_CHANGE)
+            self.interrupt_config()
 
     def config(self) -> bytes:
         """cols, rows, max_nr_ports, emerg_wr."""
@@ -105,7 +111,7 @@ class VirtioConsole(VirtioFunction):
         port, queue = Port(self._stream, self.ports[number]), self.queue(index)
         if direction == RECEIVE:
             port.fill(queue)
-            self._tell(queue)
+            self._tell(index)
         else:
             port.drain(queue)
             port.state.owed = True
@@ -121,7 +127,7 @@ class VirtioConsole(VirtioFunction):
             self.serve(TRANSMIT)
         if state.owed:
             state.owed = False
-            self._tell(self.queue(TRANSMIT))
+            self._tell(TRANSMIT)
         if self._stream.input_waiting:
             self.serve(RECEIVE)
 
@@ -132,9 +138,9 @@ class VirtioConsole(VirtioFunction):
             return 0
         return self._stream.due_in_ns()
 
-    def _tell(self, queue: SplitQueue) -> None:
-        if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
+    def _tell(self, index: int) -> None:
+        if self.queue(index).wants_interrupt():
+            self.interrupt_queue(index)
 
 
 def _port_of(queue: int) -> tuple[int, int]:

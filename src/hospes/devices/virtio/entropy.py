@@ -4,7 +4,7 @@ from typing import Final
 
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory, EntropySource
-from hospes.devices.virtio.function import USED_BUFFER, VirtioFunction
+from hospes.devices.virtio.function import VirtioFunction
 
 REQUEST_BYTES_MAX: Final = 4096
 """A request may be answered with fewer bytes than it has room for (5.4.6.2)."""
@@ -33,4 +33,4 @@ class VirtioEntropy(VirtioFunction):
             queue.complete(chain, queue.scatter(chain, data))
         queue.listen()
         if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
+            self.interrupt_queue(index)

@@ -10,12 +10,10 @@ from hospes.devices.virtio.queue import QueueState, SplitQueue
 INDIRECT_DESC: Final = 1 << 28
 EVENT_IDX: Final = 1 << 29
 VERSION_1: Final = 1 << 32
+RING_RESET: Final = 1 << 40
 
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 1, 2, 4, 8
 NEEDS_RESET, FAILED = 64, 128
-
-USED_BUFFER, CONFIG_CHANGE = 1, 2
-"""Reasons for an interrupt, as bits."""
 
 QUEUE_SIZE_MAX: Final = 256
 
@@ -23,8 +21,9 @@ QUEUE_SIZE_MAX: Final = 256
 class VirtioFunction:
     """Base of the device types: they say what they are and serve their queues.
 
-    `interrupt(reason)` is set by the transport. A GuestError from serving a queue makes the device
-    ask for its reset (2.1.2) and do nothing until then.
+    The transport sets `interrupt_queue(index)`, for used buffers of one queue, and
+    `interrupt_config()`, for a change of the configuration. A GuestError from serving a queue makes
+    the device ask for its reset (2.1.2) and do nothing until then.
     """
 
     version: ClassVar[int] = 1
@@ -38,7 +37,8 @@ class VirtioFunction:
 
     def __init__(self, memory: DeviceMemory) -> None:
         self._memory = memory
-        self.interrupt: Callable[[int], None] = _nobody
+        self.interrupt_queue: Callable[[int], None] = _unheard
+        self.interrupt_config: Callable[[], None] = _unheard
         self.own_features = 0
         self.config_generation = 0
         self.reset()
@@ -46,7 +46,7 @@ class VirtioFunction:
     @property
     def features(self) -> int:
         """What is offered."""
-        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1
+        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1 | RING_RESET
 
     @property
     def running(self) -> bool:
@@ -115,7 +115,7 @@ class VirtioFunction:
         """Ask the driver for a reset."""
         self.status |= NEEDS_RESET
         if self.status & DRIVER_OK:
-            self.interrupt(CONFIG_CHANGE)
+            self.interrupt_config()
 
     def enable_queue(self, index: int) -> None:
         """The driver has laid a queue out."""
@@ -131,6 +131,15 @@ class VirtioFunction:
         self.queues[index] = QueueState(
             old.size, False, old.descriptors_gpa, old.driver_gpa, old.device_gpa
         )
+        self.forget(index)
+
+    def reset_queue(self, index: int) -> None:
+        """One queue as it is after a reset of the device (2.6.1); its requests are forgotten."""
+        self.queues[index] = QueueState(size=QUEUE_SIZE_MAX)
+        self.forget(index)
+
+    def forget(self, index: int) -> None:
+        """The driver has taken a queue back: nothing is known of its requests any more."""
 
     def queue(self, index: int) -> SplitQueue:
         """A queue to work on."""
@@ -148,5 +157,5 @@ class VirtioFunction:
         return bool(chosen & VERSION_1) and not chosen & ~self.features
 
 
-def _nobody(reason: int) -> None:
+def _unheard(index: int = 0) -> None:
     """An interrupt of a device that is not plugged in."""

@@ -14,7 +14,7 @@ from hospes.manager.manager import Manager, Terminal
 from hospes.manager.seed import seed
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
-from hospes.spec.vm import EngineKind
+from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
@@ -57,6 +57,7 @@ def run(
     user_data: Annotated[Path | None, "what cloud-init in the guest shall do"] = None,
     ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
+    interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
 ) -> Ran:
@@ -86,6 +87,7 @@ def run(
             cpus=cpus,
             engine=engine,
             disks=[*(disk or ()), *extra],
+            interrupts=interrupts,
             allow=allow or (),
             agent=bool(command),
             progress=m.progress,
