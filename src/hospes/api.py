@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
 from hospes.guests.session import CommandTimeout, Session
+from hospes.guests.terminals import fit_terminal
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
@@ -97,7 +98,7 @@ def describe(
         words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
         words += [append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = " ".join(filter(None, words))
+        wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
         wanted["memory_bytes"] = found.manifest.memory_bytes
     else:
         wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}

@@ -40,7 +40,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
-    made anew.
+    made anew. `terminals` are the kinds the guest knows, if it does not know all.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     append: str
     modules: tuple[str, ...] = ()
     cloud_init: bool = False
+    terminals: tuple[str, ...] = ()
 
 
 class Image(msgspec.Struct, frozen=True):
