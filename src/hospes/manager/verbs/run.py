@@ -72,9 +72,7 @@ def run(
     if terminal is None:
         raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
     own = kernel is not None or bios is not None
-    _check(image, command, own)
-    if image is None and not own and (command or not _holds_something(disk)):
-        image = DEFAULT_IMAGE
+    image = _image(image, command, own, disk)
     words = [append, *(_words(terminal, bool(command)) if image else [])]
     with seed(image, user_data, ssh_key or (), m.progress) as extra:
         vm = Machine(
@@ -94,15 +92,20 @@ def run(
             on_remark=terminal.remark,
         )
     with closing(vm):
-        ran = (
-            _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
-        )
+        go = _command if command else _console
+        ran = go(vm, command, terminal, timeout)
         return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
 
 
-def _holds_something(disks: Sequence[str] | None) -> bool:
-    """Whether any disk is not made for this run."""
-    return any(parse_disk(text).path is not None for text in disks or ())
+def _image(
+    image: str | None, command: Sequence[str], own: bool, disks: Sequence[str] | None
+) -> str | None:
+    """The image to boot; none with files of the user's own, or when a disk is to boot."""
+    _check(image, command, own)
+    kept = any(parse_disk(text).path is not None for text in disks or ())
+    if image is None and not own and (command or not kept):
+        return DEFAULT_IMAGE
+    return image
 
 
 def _check(image: str | None, command: Sequence[str], own: bool) -> None:
@@ -124,7 +127,7 @@ def _words(terminal: Terminal, command: bool) -> list[str]:
     return [f"{name}={value}" for name, value in terminal.environment().items()]
 
 
-def _console(vm: "Machine", terminal: Terminal, timeout: float | None) -> Ran:
+def _console(vm: "Machine", _: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
     late = threading.Event()
 
     def stop() -> None:
