@@ -42,3 +42,9 @@ def test_a_package_without_them_is_named(tmp_path: Path, fake_apt: FakeApt) -> N
     )
     with pytest.raises(HospesError, match=r"does not contain .*/riscv64/initrd.gz"):
         catalogue.pull("installer", cache=tmp_path)
+
+
+def test_it_runs_no_commands() -> None:
+    catalogue.check_commands("tiny")
+    with pytest.raises(HospesError, match="'installer' is a program of its own"):
+        catalogue.check_commands("installer")

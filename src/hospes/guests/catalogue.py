@@ -70,6 +70,15 @@ def _recipe(name: str) -> Recipe:
     return recipe
 
 
+def check_commands(name: str) -> None:
+    """HospesError if the guest of an image has nothing that runs commands."""
+    if _recipe(name).ready_made:
+        raise HospesError(
+            f"The image {name!r} is a program of its own and runs no commands: "
+            "leave the command out, or take another image."
+        )
+
+
 def list_images(cache: Path | None = None) -> list[ImageInfo]:
     """Every image that users are offered or that is there; `release` is Debian's, such as 13.1."""
     found = []

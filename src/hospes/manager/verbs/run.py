@@ -118,6 +118,10 @@ def _check(image: str | None, command: Sequence[str], own: bool) -> None:
             "a command needs an image, whose guest has an agent to run it; "
             "leave out either the command or --kernel and --bios"
         )
+    if command and image is not None:
+        from hospes.guests import catalogue
+
+        catalogue.check_commands(image)
 
 
 def _words(terminal: Terminal, command: bool) -> list[str]:
