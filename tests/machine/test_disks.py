@@ -1,14 +1,17 @@
 """Disks of a machine: opened, locked, kept over a reboot, closed whatever happens."""
 
+import struct
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from tests.devices.virtio.conftest import Driver
 from tests.machine.bare import bare_machine
 
 from hospes.base.errors import HospesError
-from hospes.machine.disks import Disks, DiskThread, open_disk
+from hospes.machine.disks import THREADS_MAX, Disks, DiskThreads, open_disk
+from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus
 from hospes.storage.chain import Surroundings
 from hospes.storage.create import create_image
@@ -25,20 +28,41 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def test_jobs_run_in_order_and_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_job_rings_and_errors_are_kept(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HOSPES_CACHE", str(tmp_path))
     done: list[object] = []
-    thread = DiskThread("d", lambda: done.append("ring"), done.append)
+    threads = DiskThreads("d", lambda: done.append("ring"), done.append)
 
     def fail() -> None:
         done.append(threading.current_thread().name)
         raise ZeroDivisionError
 
     for job in (lambda: done.append(1), fail, lambda: done.append(2)):
-        thread.submit(job)
-    thread.close()
-    assert done == [1, "ring", "d", "ring", 2, "ring"]
+        threads.submit(job)
+        threads.wait()
+    threads.close()
+    assert sorted(map(str, done)) == ["1", "2", "d", "ring", "ring", "ring"]
     assert list((tmp_path / "log").glob("crash-*"))
+
+
+def test_jobs_run_side_by_side_and_are_waited_for() -> None:
+    together = threading.Barrier(THREADS_MAX)
+    threads = DiskThreads("d", nothing, print)
+    for _ in range(3 * THREADS_MAX):
+        threads.submit(lambda: together.wait(10) and None)
+    threads.wait()
+    assert together.n_waiting == 0
+    assert not together.broken
+    gate = threading.Event()
+    threads.submit(gate.wait)
+    waiter = threading.Thread(target=threads.wait)
+    waiter.start()
+    waiter.join(0.05)
+    assert waiter.is_alive()
+    gate.set()
+    waiter.join(10)
+    assert not waiter.is_alive()
+    threads.close()
 
 
 def test_a_disk_is_locked_while_it_is_open(image: Path) -> None:
@@ -62,7 +86,7 @@ def test_what_was_begun_is_finished_at_the_end(image: Path) -> None:
     disks = Disks([DiskSpec(image)], nothing)
     [disk] = disks.all
     for n in range(8):
-        disk.thread.submit(lambda n=n: disk.device.write(n << 16, bytes([n]) * 512))
+        disk.executor.submit(lambda n=n: disk.device.write(n << 16, bytes([n]) * 512))
     disks.close()
     device = open_disk(DiskSpec(image, read_only=True))
     assert [device.read(n << 16, 512)[0] for n in range(8)] == list(range(8))
@@ -72,7 +96,7 @@ def test_what_was_begun_is_finished_at_the_end(image: Path) -> None:
 def test_each_sentence_is_kept_once() -> None:
     disks = Disks([DiskSpec(size_bytes=512)], nothing)
     for text in ("a", "b", "a"):
-        disks.all[0].thread.report(text)
+        disks.all[0].executor.report(text)
     disks.close()
     assert disks.remarks == ["a", "b"]
 
@@ -88,6 +112,39 @@ def test_a_new_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch, kind) -> 
     monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
     with pytest.raises(HospesError, match="TMPDIR"):
         open_disk(DiskSpec(size_bytes=1 << 20))
+
+
+@pytest.mark.parametrize("ending", [Machine.pause, Machine.close])
+def test_a_pause_and_the_end_wait_for_the_disk(image: Path, ending) -> None:
+    with bare_machine("j .", disks=(DiskSpec(image, bus=VirtioBus.MMIO),)) as machine:
+        memory, gate = machine._powered.memory, threading.Event()
+        [disk] = machine._disks.all
+        write, written = disk.device.write, []
+
+        def slow(offset: int, data: bytes) -> None:
+            gate.wait()
+            write(offset, data)
+            written.append(offset)
+
+        disk.device.write = slow
+        slots = {mapping.name: mapping.device for mapping in machine._powered.board.bus.mappings}
+        driver = Driver(slots["virtio-disk0"], memory)
+        driver.start(queues=1)
+        memory.write(driver.buffer(), struct.pack("<IIQ", 1, 0, 3) + b"A" * 512 + b"\xEE")
+        driver.describe(0, 0, driver.buffer(), 16 + 512, 1, 1)
+        driver.describe(0, 1, driver.buffer() + 528, 1, 2)
+        driver.offer(0, 0)
+        machine.start()
+        asker = threading.Thread(target=ending, args=(machine,))
+        asker.start()
+        asker.join(0.2)
+        assert asker.is_alive()
+        gate.set()
+        asker.join(10)
+        assert written == [3 * 512]
+        if ending is Machine.pause:
+            assert driver.used(0) == [(0, 1)]
+            assert memory.read(driver.buffer() + 528, 1) == b"\0"
 
 
 FIRST_SLOTS = {

@@ -123,6 +123,14 @@ class Bus:
             except GuestError as error:
                 self._refuse(mapping, error)
 
+    def drain(self) -> None:
+        """Before a pause: return when nothing goes on beside the machine's thread any more."""
+        for mapping in self._busy:
+            try:
+                mapping.device.drain()
+            except GuestError as error:
+                self._refuse(mapping, error)
+
     def due_in_ns(self) -> int | None:
         """Nanoseconds until `tick` has something to do (0: now); None if nothing is planned."""
         delays = (mapping.device.due_in_ns() for mapping in self._busy)

@@ -106,6 +106,9 @@ class Device:
     def tick(self) -> None:
         """Do what has become due: timers, batched output, input that has arrived."""
 
+    def drain(self) -> None:
+        """Before a pause: return when what goes on beside the machine's thread is done."""
+
     def due_in_ns(self) -> int | None:
         """Nanoseconds until `tick` has something to do (0: now); None if nothing is planned."""
         return None

@@ -216,8 +216,9 @@ class System:
         return [(console, self.board.console), (agent, self.board.agent)]
 
     def hold(self) -> None:
-        """Before a pause: finish output, stop the time."""
+        """Before a pause: finish output and what disks are doing, stop the time."""
         self.board.bus.tick()
+        self.board.bus.drain()
         if self._held_ns is None:
             self._held_ns = self._clock.monotonic_ns()
 
@@ -261,6 +262,7 @@ class System:
     def close(self) -> None:
         """Power off: everything is given back."""
         self.flush()
+        self.board.bus.drain()
         self._let_go()
         self.memory.close()
 

@@ -1,6 +1,6 @@
 """A PCI function: configuration space with what hangs on it, base addresses and interrupts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
 
@@ -74,6 +74,15 @@ class BusMaster:
         """Store bytes."""
         self._check()
         self._memory.write(gpa, data)
+
+    def windows(self, parts: Iterable[tuple[int, int]]) -> list[memoryview]:
+        """The bytes themselves."""
+        self._check()
+        return self._memory.windows(parts)
+
+    def filled(self, parts: Iterable[tuple[int, int]]) -> None:
+        """Some of them were changed."""
+        self._memory.filled(parts)
 
     def _check(self) -> None:
         if not self.allowed:

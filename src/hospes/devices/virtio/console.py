@@ -7,7 +7,7 @@ from typing import Final
 from hospes.devices.backends import DeviceMemory
 from hospes.devices.stream import CharacterStream
 from hospes.devices.virtio.function import VirtioFunction
-from hospes.devices.virtio.queue import SplitQueue
+from hospes.devices.virtio.queue import Virtqueue
 
 SIZE, MULTIPORT, EMERG_WRITE = 1, 2, 4
 RECEIVE, TRANSMIT = 0, 1
@@ -32,14 +32,14 @@ class Port:
         self.stream = stream
         self.state = state
 
-    def fill(self, queue: SplitQueue) -> None:
+    def fill(self, queue: Virtqueue) -> None:
         """Give waiting input to the driver's buffers."""
         while self.stream.input_waiting and (chain := queue.peek()):
             queue.advance()
             data = self.stream.take(chain.writable_bytes)
             queue.complete(chain, queue.scatter(chain, data))
 
-    def drain(self, queue: SplitQueue) -> None:
+    def drain(self, queue: Virtqueue) -> None:
         """Take the driver's output as far as there is room, and no more than STEP_BYTES."""
         left, state = STEP_BYTES, self.state
         while chain := queue.peek():

@@ -205,6 +205,10 @@ class VirtioRegisters(Device):
         """Serve what the outside has made possible."""
         self.function.guarded(self.function.tick)
 
+    def drain(self) -> None:
+        """As the device type has it."""
+        self.function.guarded(self.function.drain)
+
     def due_in_ns(self) -> int | None:
         """As the device type has it."""
         return self.function.due_in_ns()

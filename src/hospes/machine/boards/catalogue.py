@@ -20,6 +20,8 @@ from hospes.machine.boards.surroundings import BoardDisk, Surroundings
 from hospes.spec.disk import VirtioBus
 from hospes.spec.vm import VmSpec
 
+DISK_QUEUES_MAX: Final = 4
+
 
 class Unconnected:
     """The interrupt line of a device that has none."""
@@ -88,11 +90,12 @@ Others find room from 0x1010_0000 to 0x1fff_ffff, and sources from 36 on.
 def lines_for(spec: VmSpec, outside: Surroundings) -> Iterator[Line]:
     """What one machine has: the lines it wants, and its disks."""
     yield from (line for line in CATALOGUE if line.wanted(spec))
-    yield from (_disk_line(disk) for disk in outside.disks)
+    queues = min(spec.cpus, DISK_QUEUES_MAX)
+    yield from (_disk_line(disk, queues) for disk in outside.disks)
 
 
-def _disk_line(disk: BoardDisk) -> Virtio:
+def _disk_line(disk: BoardDisk, queues: int) -> Virtio:
     def make(fit: Fit) -> VirtioFunction:
-        return VirtioBlock(fit.memory, disk.device, disk.thread, disk.serial)
+        return VirtioBlock(fit.memory, disk.device, disk.executor, disk.serial, queues=queues)
 
     return Virtio(disk.name, make, disk.bus or VirtioBus.PCI)

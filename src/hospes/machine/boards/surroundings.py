@@ -30,7 +30,7 @@ class BoardDisk(Protocol):
         ...
 
     @property
-    def thread(self) -> Executor:
+    def executor(self) -> Executor:
         """What carries requests out."""
         ...
 
