@@ -2,6 +2,7 @@
 
 import struct
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hospes.base.errors import HospesError
 from hospes.machine.disks import THREADS_MAX, Disks, DiskThreads, open_disk
 from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus
+from hospes.storage.chain import Surroundings
 from hospes.storage.create import create_image
 
 
@@ -184,3 +186,32 @@ def test_a_machine_that_cannot_be_built_lets_go(image: Path) -> None:
     with pytest.raises(HospesError, match=r"does not fit|memory"):
         bare_machine(".zero 9000000\nnop", disks=(DiskSpec(image),))
     Disks([DiskSpec(image)], nothing).close()
+
+
+def test_a_backing_file_may_lie_in_an_allowed_place(tmp_path: Path) -> None:
+    for name in ("bases", "mine"):
+        (tmp_path / name).mkdir()
+    base, mine = tmp_path / "bases/base.qcow2", tmp_path / "mine/disk.qcow2"
+    create_image(base, 1 << 20)
+    around = Surroundings(places=(tmp_path / "bases",))
+    create_image(mine, None, backing=base, around=around)
+    with pytest.raises(HospesError, match="allow its directory with --allow"):
+        open_disk(DiskSpec(mine))
+    open_disk(DiskSpec(mine), around.places).close()
+
+
+def test_what_was_begun_is_done_before_a_disk_is_looked_at(image: Path) -> None:
+    disks = Disks([DiskSpec(image)], nothing)
+    device = disks.all[0].device
+    disks.all[0].thread.submit(lambda: (time.sleep(0.1), device.write(0, b"done")))
+    [found] = disks.settled()
+    assert found.read(0, 4) == b"done"
+    disks.close()
+
+
+def test_a_remark_is_passed_on_once() -> None:
+    heard: list[str] = []
+    disks = Disks([], nothing, on_remark=heard.append)
+    for message in ("full", "full", "gone"):
+        disks.report(message)
+    assert heard == disks.remarks == ["full", "gone"]

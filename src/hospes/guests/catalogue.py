@@ -12,7 +12,7 @@ import msgspec
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
-from hospes.guests import cpio, initramfs
+from hospes.guests import cpio, initramfs, installer
 from hospes.guests.builder import APPEND, MEBIBYTE, ImageBuilder, Recipe
 from hospes.guests.store import (
     Image,
@@ -40,6 +40,12 @@ RECIPES: Final = MappingProxyType(
                 ("bash", "coreutils", "perl", "python3"),
                 listed=False,
             ),
+            Recipe(
+                "installer",
+                "the Debian installer, which fetches what it installs from a network",
+                1024 * MEBIBYTE,
+                ready_made=installer.PACKAGE,
+            ),
         )
     }
 )
@@ -62,6 +68,15 @@ def _recipe(name: str) -> Recipe:
         known = ", ".join(recipe.name for recipe in RECIPES.values() if recipe.listed)
         raise HospesError(f"There is no image {name!r}; the known images are: {known}.")
     return recipe
+
+
+def check_commands(name: str) -> None:
+    """HospesError if the guest of an image has nothing that runs commands."""
+    if _recipe(name).ready_made:
+        raise HospesError(
+            f"The image {name!r} is a program of its own and runs no commands: "
+            "leave the command out, or take another image."
+        )
 
 
 def list_images(cache: Path | None = None) -> list[ImageInfo]:
@@ -87,7 +102,7 @@ def locate(name: str, cache: Path | None = None) -> Image:
         raise HospesError(
             f"The image {name!r} is not here yet: fetch it with 'hospes images pull {name}'."
         )
-    if not _has_modules(image):
+    if not _has_modules(recipe, image):
         raise HospesError(
             f"The image {name!r} was made by an older Hospes and lacks kernel modules: "
             f"fetch it again with 'hospes images pull {name}'."
@@ -97,8 +112,8 @@ def locate(name: str, cache: Path | None = None) -> Image:
 
 def ensure(name: str, progress: Progress = silent, cache: Path | None = None) -> Image:
     """The image; fetched and made if it is not there, or cannot be brought up to date."""
-    _recipe(name)
-    if not _has_modules(load_image(images_directory(cache) / name)):
+    recipe = _recipe(name)
+    if not _has_modules(recipe, load_image(images_directory(cache) / name)):
         return pull(name, progress, cache, again=False)
     return locate(name, cache)
 
@@ -113,7 +128,7 @@ def pull(
     recipe = _recipe(name)
     images = images_directory(cache)
     with locked(images, name, progress):
-        if not again and _has_modules(load_image(images / name)):
+        if not again and _has_modules(recipe, load_image(images / name)):
             return locate(name, cache)
         with workspace(images, name) as work:
             builder = ImageBuilder(work, progress)
@@ -130,9 +145,9 @@ def remove(name: str, cache: Path | None = None) -> None:
         discard_image(images, name)
 
 
-def _has_modules(image: Image | None) -> bool:
+def _has_modules(recipe: Recipe, image: Image | None) -> bool:
     """Whether there is an image with all the modules its guest may want."""
-    return image is not None and set(initramfs.MODULES) <= set(image.manifest.modules)
+    return image is not None and set(recipe.modules) <= set(image.manifest.modules)
 
 
 def _refresh(recipe: Recipe, cache: Path | None) -> Image:
@@ -144,9 +159,12 @@ def _refresh(recipe: Recipe, cache: Path | None) -> Image:
         if old is None:
             raise HospesError(f"The image {recipe.name!r} has just been removed; fetch it again.")
         shutil.copyfile(old.kernel, directory / "kernel")
-        tree = Tree({entry.path: entry for entry in cpio.read_archive(old.initrd.read_bytes())})
-        tree.replace(*initramfs.scripts(recipe.name))
-        initramfs.write_initramfs(tree.all(), directory / "initrd")
+        if recipe.ready_made:
+            shutil.copyfile(old.initrd, directory / "initrd")
+        else:
+            tree = Tree({entry.path: entry for entry in cpio.read_archive(old.initrd.read_bytes())})
+            tree.replace(*initramfs.scripts(recipe.name))
+            initramfs.write_initramfs(tree.all(), directory / "initrd")
         files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
         return msgspec.structs.replace(
             old.manifest,

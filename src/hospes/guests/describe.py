@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hospes.base.progress import Progress, silent
+from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
@@ -53,7 +54,7 @@ def describe(
         words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
         words += [append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = " ".join(filter(None, words))
+        wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
         wanted["memory_bytes"] = found.manifest.memory_bytes
     else:
         wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}

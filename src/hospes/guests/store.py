@@ -43,7 +43,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
-    made anew. `agent` is the one its guest runs.
+    made anew. `agent` is the one its guest runs. `terminals` are the kinds the guest knows, if it
+    does not know all.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     append: str
     modules: tuple[str, ...] = ()
     agent: str = OWN_AGENT
+    cloud_init: bool = False
+    terminals: tuple[str, ...] = ()
 
 
 class Image(msgspec.Struct, frozen=True):

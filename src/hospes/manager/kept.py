@@ -9,6 +9,7 @@ from hospes.base.errors import HospesError
 from hospes.manager.launch import launch, own_disks
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.seed import NAMELESS, Wishes, keep_seed
 from hospes.manager.stopping import wait_for_end
 from hospes.manager.store import MachineDirectory, Store
 from hospes.manager.verbs.run import Ran
@@ -23,6 +24,7 @@ def run_kept(
     m: Manager,
     asked: MachineSpec,
     disks: Sequence[str],
+    wishes: Wishes,
     name: str | None,
     words: Sequence[str],
     detach: bool,
@@ -33,7 +35,9 @@ def run_kept(
     """
 
     def fill(directory: Path) -> MachineSpec:
-        return replace(asked, disks=own_disks(disks, directory))
+        host_name = name or asked.image or NAMELESS
+        seeds = keep_seed(directory, asked.image, host_name, wishes, m.progress)
+        return replace(asked, disks=(*own_disks(disks, directory), *seeds))
 
     machine = Store().create(name, fill)
     watched = not detach and m.terminal is not None

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.seed import Wishes, seed
 from hospes.manager.verb import verb
+from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def run(
     allow: Annotated[
         list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
     ] = None,
+    user_data: Annotated[Path | None, "what cloud-init in the guest shall do"] = None,
+    ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
@@ -71,11 +75,8 @@ def run(
     if terminal is None:
         raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
     own = kernel is not None or bios is not None
-    _check(image, command, own)
-    if image is None and not own and (command or not _holds_something(disk)):
-        image = DEFAULT_IMAGE
     asked = MachineSpec(
-        image=image,
+        image=_image(image, command, own, disk),
         kernel=kernel and kernel.absolute(),
         initrd=initrd and initrd.absolute(),
         bios=bios and bios.absolute(),
@@ -86,13 +87,14 @@ def run(
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
     )
+    wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
-        return _run_here(m, terminal, asked, disk or [], command, stats, timeout)
+        return _run_here(m, terminal, asked, disk or [], wishes, command, stats, timeout)
     _check_kept(command, stats, timeout)
     from hospes.manager.kept import run_kept
 
-    words = _words(terminal, False) if image and not detach else []
-    return run_kept(m, asked, disk or [], name, words, detach)
+    words = _words(terminal, False) if asked.image and not detach else []
+    return run_kept(m, asked, disk or [], wishes, name, words, detach)
 
 
 def _run_here(
@@ -100,6 +102,7 @@ def _run_here(
     terminal: Terminal,
     asked: "MachineSpec",
     disks: Sequence[str],
+    wishes: Wishes,
     command: Sequence[str],
     stats: bool,
     timeout: float | None,
@@ -108,26 +111,26 @@ def _run_here(
     from hospes.api import Machine
 
     words = [asked.append, *(_words(terminal, bool(command)) if asked.image else [])]
-    vm = Machine(
-        asked.image,
-        kernel=asked.kernel,
-        initrd=asked.initrd,
-        bios=asked.bios,
-        append=" ".join(filter(None, words)),
-        memory=asked.memory,
-        cpus=asked.cpus,
-        engine=asked.engine,
-        disks=disks,
-        interrupts=asked.interrupts,
-        allow=asked.allow,
-        agent=bool(command),
-        progress=m.progress,
-        on_remark=terminal.remark,
-    )
-    with closing(vm):
-        ran = (
-            _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
+    with seed(asked.image, wishes, m.progress) as extra:
+        vm = Machine(
+            asked.image,
+            kernel=asked.kernel,
+            initrd=asked.initrd,
+            bios=asked.bios,
+            append=" ".join(filter(None, words)),
+            memory=asked.memory,
+            cpus=asked.cpus,
+            engine=asked.engine,
+            disks=[*disks, *extra],
+            interrupts=asked.interrupts,
+            allow=asked.allow,
+            agent=bool(command),
+            progress=m.progress,
+            on_remark=terminal.remark,
         )
+    with closing(vm):
+        go = _command if command else _console
+        ran = go(vm, command, terminal, timeout)
         return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
 
 
@@ -143,11 +146,15 @@ def _check_kept(command: Sequence[str], stats: bool, timeout: float | None) -> N
         raise HospesError("a machine that is kept has no time limit; leave out --timeout")
 
 
-def _holds_something(disks: Sequence[str] | None) -> bool:
-    """Whether any disk is not made for this run."""
-    from hospes.spec.disk import parse_disk
-
-    return any(parse_disk(text).path is not None for text in disks or ())
+def _image(
+    image: str | None, command: Sequence[str], own: bool, disks: Sequence[str] | None
+) -> str | None:
+    """The image to boot; none with files of the user's own, or when a disk is to boot."""
+    _check(image, command, own)
+    kept = any(parse_disk(text).path is not None for text in disks or ())
+    if image is None and not own and (command or not kept):
+        return DEFAULT_IMAGE
+    return image
 
 
 def _check(image: str | None, command: Sequence[str], own: bool) -> None:
@@ -160,6 +167,10 @@ def _check(image: str | None, command: Sequence[str], own: bool) -> None:
             "a command needs an image, whose guest has an agent to run it; "
             "leave out either the command or --kernel and --bios"
         )
+    if command and image is not None:
+        from hospes.guests import catalogue
+
+        catalogue.check_commands(image)
 
 
 def _words(terminal: Terminal, command: bool) -> list[str]:
@@ -169,7 +180,7 @@ def _words(terminal: Terminal, command: bool) -> list[str]:
     return [f"{name}={value}" for name, value in terminal.environment().items()]
 
 
-def _console(vm: "Machine", terminal: Terminal, timeout: float | None) -> Ran:
+def _console(vm: "Machine", _: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
     late = threading.Event()
 
     def stop() -> None:
