@@ -34,6 +34,7 @@ __all__ = [
     "Result",
     "Statistics",
     "describe",
+    "drive",
 ]
 
 AGENT_CONSOLE: Final = "hvc0"
@@ -84,9 +85,14 @@ def describe(
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 
-        found = catalogue.ensure(image, progress)
-        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if disks else "", append]
+        found = catalogue.ensure(image, progress, driver=drive)
+        words = [found.manifest.append]
+        if found.disk is not None:
+            wanted["disks"] = (DiskSpec(base=found.disk), *wanted["disks"])
+        else:
+            words += [f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
+            words += ["hospes.disks" if disks else ""]
+        words.append(append)
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
         wanted["append"] = " ".join(filter(None, words))
         wanted["memory_bytes"] = found.manifest.memory_bytes
@@ -102,6 +108,23 @@ def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
     if isinstance(wanted, str):
         return parse_disk(wanted)
     return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
+
+
+def drive(spec: VmSpec, command: str, output: Callable[[bytes], object]) -> int:
+    """Run one command in a machine's guest, then end the machine; the command's exit code.
+
+    HospesError, too, when a disk had something for the user to put right.
+    """
+    with Machine(spec) as vm:
+        try:
+            code = vm.session.run(command, output, output)
+            vm.poweroff()
+        except HospesError as error:
+            last = vm.console_output.strip().splitlines()[-1:]
+            raise HospesError("; ".join((str(error).rstrip("."), *vm.remarks, *last))) from error
+    if vm.remarks:
+        raise HospesError("; ".join(vm.remarks))
+    return code
 
 
 class Machine:

@@ -41,6 +41,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
     made anew.
+
+    `agent` says who runs commands in the guest: our script, or "qemu" for qemu-guest-agent. An
+    image with a root disk names its file in `disk`; its `wanted` packages and `disk_bytes` are
+    what it takes to make it again.
     """
 
     name: str
@@ -51,6 +55,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     append: str
     modules: tuple[str, ...] = ()
+    agent: str = "hospes"
+    disk: str = ""
+    description: str = ""
+    wanted: tuple[str, ...] = ()
+    disk_bytes: int = 0
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -66,6 +75,11 @@ class Image(msgspec.Struct, frozen=True):
     @property
     def initrd(self) -> Path:
         return self.directory / "initrd"
+
+    @property
+    def disk(self) -> Path | None:
+        """The root disk, which machines only read; None if the image has none."""
+        return self.directory / self.manifest.disk if self.manifest.disk else None
 
     @property
     def size_bytes(self) -> int:

@@ -103,19 +103,20 @@ class Disks:
 def open_disk(spec: DiskSpec) -> "BlockDevice":
     """The image in a file, locked; or a new one that is gone when it is closed."""
     # Here, for it costs a machine without disks a part of its start.
-    from hospes.storage.chain import open_image
+    from hospes.storage.chain import Surroundings, open_image
     from hospes.storage.create import create_image
 
+    around = Surroundings(places=(spec.base.parent,) if spec.base is not None else ())
     if spec.path is not None:
-        return open_image(spec.path, spec.format, writable=not spec.read_only)
+        return open_image(spec.path, spec.format, writable=not spec.read_only, around=around)
     directory = Path(os.environ.get("TMPDIR") or SCRATCH_DIRECTORY)
     try:
         with tempfile.TemporaryDirectory(prefix="hospes-", dir=directory) as place:
             path = Path(place) / "scratch"
-            kind = spec.format or DiskFormat.RAW
-            create_image(path, spec.size_bytes, kind)
+            kind = spec.format or (DiskFormat.QCOW2 if spec.base else DiskFormat.RAW)
+            create_image(path, spec.size_bytes, kind, backing=spec.base, around=around)
             # The file has no name once the directory is gone, so nothing can leave it behind.
-            return open_image(path, kind, writable=True)
+            return open_image(path, kind, writable=True, around=around)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HospesError(
