@@ -37,6 +37,7 @@ __all__ = [
     "Result",
     "Statistics",
     "describe",
+    "drive",
 ]
 
 POWEROFF_SECONDS: Final = 10.0
@@ -66,6 +67,23 @@ def _find_boot(disks: Sequence[Any]) -> BootContent:
     from hospes.guests.boot_disk import find_boot_files
 
     return find_boot_files(disks)
+
+
+def drive(spec: VmSpec, command: str, output: Callable[[bytes], object]) -> int:
+    """Run one command in a machine's guest, then end the machine; the command's exit code.
+
+    HospesError, too, when a disk had something for the user to put right.
+    """
+    with Machine(spec) as vm:
+        try:
+            code = vm.session.run(command, output, output)
+            vm.poweroff()
+        except HospesError as error:
+            last = vm.console_output.strip().splitlines()[-1:]
+            raise HospesError("; ".join((str(error).rstrip("."), *vm.remarks, *last))) from error
+    if vm.remarks:
+        raise HospesError("; ".join(vm.remarks))
+    return code
 
 
 class Machine:

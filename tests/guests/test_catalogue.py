@@ -75,8 +75,9 @@ def test_programs_take_precedence_over_applets(tmp_path: Path, fake_apt: FakeApt
 
 
 def test_listing(tmp_path: Path, fake_apt: FakeApt) -> None:
-    line, *_ = catalogue.list_images(tmp_path)
+    line, *others = catalogue.list_images(tmp_path)
     assert (line.name, line.present, line.release, line.size_bytes) == ("tiny", False, "", 0)
+    assert [other.name for other in others] == ["installer", "debian", "debian-cloud"]
     image = catalogue.pull("tiny", cache=tmp_path)
     line, *_ = catalogue.list_images(tmp_path)
     assert (line.present, line.release, line.size_bytes) == (True, "13.9", image.size_bytes)
@@ -98,7 +99,8 @@ def test_images_for_tests_are_listed_when_there(tmp_path: Path, fake_apt: FakeAp
     "operation", [catalogue.locate, catalogue.pull, catalogue.remove, catalogue.ensure]
 )
 def test_an_unknown_image_names_the_known_ones(operation: Callable[[str], object]) -> None:
-    with pytest.raises(HospesError, match=r"no image 'huge'; the known images are: tiny[,.]"):
+    known = "tiny, installer, debian, debian-cloud"
+    with pytest.raises(HospesError, match=rf"no image 'huge'; the known images are: {known}\."):
         operation("huge")
 
 

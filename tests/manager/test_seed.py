@@ -24,7 +24,7 @@ def an_image(name: str, cloud_init: bool) -> Image:
 def test_the_image_must_have_cloud_init(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cloud_init: bool
 ) -> None:
-    monkeypatch.setattr(catalogue, "ensure", lambda name, progress: an_image(name, cloud_init))
+    monkeypatch.setattr(catalogue, "ensure", lambda name, *_, **__: an_image(name, cloud_init))
     (tmp_path / "key").write_text(KEY)
     with seed("tiny", Wishes(), silent) as disks:
         assert not disks

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from hospes.base.progress import Progress, silent
+from hospes.guests.debian_recipe import Driver
+from hospes.guests.store import QEMU_AGENT
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.size import parse_size
@@ -29,7 +31,9 @@ def describe(
     agent: bool = True,
     ports: bool = False,
     balloon: bool = False,
+    own_root: bool = False,
     progress: Progress = silent,
+    driver: Driver | None = None,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
@@ -38,7 +42,9 @@ def describe(
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
-    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works.
+    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. An image's
+    root disk is the first one, with what is written gone at the end; with `own_root`, the first of
+    `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
@@ -48,11 +54,15 @@ def describe(
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
         from hospes.guests import catalogue
 
-        found = catalogue.ensure(image, progress)
-        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if plugged else ""]
-        words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
-        words += [append]
+        found = catalogue.ensure(image, progress, driver=driver)
+        words = [found.manifest.append]
+        if found.disk is None:
+            words += _words(plugged, agent)
+        else:
+            root = () if own_root else (DiskSpec(base=found.disk),)
+            wanted |= {"disks": (*root, *plugged), "from_disk": True}
+        wanted["ports"] = ports or found.manifest.agent == QEMU_AGENT
+        words.append(append)
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
         wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
         wanted["memory_bytes"] = found.manifest.memory_bytes
@@ -63,6 +73,16 @@ def describe(
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def _words(disks: Sequence[DiskSpec], agent: bool) -> list[str]:
+    """What our own init is told."""
+    on_mmio = any(disk.bus is VirtioBus.MMIO for disk in disks)
+    return [
+        f"hospes.agent={AGENT_CONSOLE}" if agent else "",
+        "hospes.disks" if disks else "",
+        "hospes.mmio" if on_mmio else "",
+    ]
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:

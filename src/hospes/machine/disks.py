@@ -151,17 +151,18 @@ def open_disk(spec: DiskSpec, places: Sequence[Path] = ()) -> "BlockDevice":
     from hospes.storage.chain import Surroundings, open_image
     from hospes.storage.create import create_image
 
+    base = () if spec.base is None else (spec.base.parent,)
+    around = Surroundings(places=(*places, *base))
     if spec.path is not None:
-        around = Surroundings(places=tuple(places))
         return open_image(spec.path, spec.format, writable=not spec.read_only, around=around)
     directory = Path(os.environ.get("TMPDIR") or SCRATCH_DIRECTORY)
     try:
         with tempfile.TemporaryDirectory(prefix="hospes-", dir=directory) as place:
             path = Path(place) / "scratch"
-            kind = spec.format or DiskFormat.RAW
-            create_image(path, spec.size_bytes, kind)
+            kind = spec.format or (DiskFormat.QCOW2 if spec.base else DiskFormat.RAW)
+            create_image(path, spec.size_bytes, kind, backing=spec.base, around=around)
             # The file has no name once the directory is gone, so nothing can leave it behind.
-            return open_image(path, kind, writable=True)
+            return open_image(path, kind, writable=True, around=around)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HospesError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
-from hospes.manager.launch import launch, own_disks
+from hospes.manager.launch import launch, own_disks, own_root
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.seed import NAMELESS, Wishes, keep_seed
@@ -37,7 +37,8 @@ def run_kept(
     def fill(directory: Path) -> MachineSpec:
         host_name = name or asked.image or NAMELESS
         seeds = keep_seed(directory, asked.image, host_name, wishes, m.progress)
-        return replace(asked, disks=(*own_disks(disks, directory), *seeds))
+        root = own_root(asked.image, directory, m.progress)
+        return replace(asked, disks=(*root, *own_disks(disks, directory), *seeds))
 
     machine = Store().create(name, fill)
     watched = not detach and m.terminal is not None

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hospes.base.progress import Progress
+from hospes.manager.driver import drive
 from hospes.spec.disk import DiskFormat, DiskSpec
-
-if TYPE_CHECKING:
-    from hospes.guests.store import Manifest
 
 NAMELESS: Final = "hospes"
 SEED_FILE: Final = "seed"
@@ -60,6 +58,5 @@ def _volume(image: str | None, host_name: str, wishes: Wishes, progress: Progres
     from hospes.guests import catalogue, nocloud
 
     if image is not None:
-        manifest: Manifest = catalogue.ensure(image, progress).manifest
-        nocloud.check_image(manifest)
+        nocloud.check_image(catalogue.ensure(image, progress, driver=drive).manifest)
     return nocloud.make_seed(host_name, wishes.user_data, wishes.ssh_keys)
