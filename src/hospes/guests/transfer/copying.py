@@ -15,8 +15,8 @@ from hospes.guests.qga import CALL_SECONDS, CONNECT_SECONDS, open_agent
 from hospes.guests.qga_protocol import printable
 from hospes.guests.transfer.extraction import Extraction
 from hospes.guests.transfer.packing import Packing
-from hospes.guests.transfer.placement import Kind, Placement, Source, place, source_of
-from hospes.guests.transfer.tar_stream import TarStream
+from hospes.guests.transfer.placement import Kind, Placement, place, source_of
+from hospes.guests.transfer.tar_stream import Entry, EntryKind, TarStream
 
 KEPT_ERROR_BYTES: Final = 4096
 CHANGED_MEANWHILE: Final = 1
@@ -101,7 +101,12 @@ class Copier:
         source = source_of(absolute(guest_path))
         target = os.fspath(host_path)
         meter = Meter(f"copying {source.title or guest_path}", self.progress)
-        extraction = Extraction(source.name, _Choose(source, target), meter)
+
+        def choose(top: Entry) -> Placement:
+            meter.total = top.size_bytes
+            return place(source, top.kind is EntryKind.DIRECTORY, target, *look(target))
+
+        extraction = Extraction(source.name, choose, meter)
         tar = ["tar", "--create", "--file=-", "--format=pax"]
         tar += [f"--directory={source.directory}", "--", f"./{source.name}"]
         errors, stream = _Errors(), TarStream()
@@ -173,17 +178,6 @@ def absolute(guest_path: str) -> str:
     if not guest_path:
         raise HospesError("The path in the guest is empty; give one such as '/root'.")
     return posixpath.join("/", guest_path)
-
-
-@dataclass(frozen=True)
-class _Choose:
-    """Where on the host the copy goes, asked when it is known what it is."""
-
-    source: Source
-    target: str
-
-    def __call__(self, is_directory: bool) -> Placement:
-        return place(self.source, is_directory, self.target, *look(self.target))
 
 
 def look(target: str) -> tuple[Kind, str]:

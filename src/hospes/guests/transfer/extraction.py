@@ -19,7 +19,9 @@ from hospes.guests.transfer.placement import Placement
 from hospes.guests.transfer.tar_stream import Data, Entry, EntryEnd, EntryKind, Event
 
 LONGEST_NAME_BYTES: Final = 4096
-HOLE: Final = bytes(4096)
+BLOCK_BYTES: Final = 4096
+ZEROS: Final = bytes(BLOCK_BYTES)
+FEW_ZEROS: Final = bytes(512)
 REMEMBERED: Final = 100
 OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,14 +39,14 @@ class OpenDirectory:
 
 
 class Extraction:
-    """Takes the entries of a stream; `choose` is asked, at the first, where the copy goes.
+    """Takes the entries of a stream; `choose` is asked with the first where the copy goes.
 
     Setuid, setgid and sticky bits are dropped; devices and FIFOs are `skipped`. `moved` is told the
     bytes of files as they go.
     """
 
     def __init__(
-        self, top: str, choose: Callable[[bool], Placement], moved: Callable[[int], object]
+        self, top: str, choose: Callable[[Entry], Placement], moved: Callable[[int], object]
     ) -> None:
         self._top, self._choose, self._moved = top, choose, moved
         self._prefix: Path | None = None
@@ -119,7 +121,7 @@ class Extraction:
         """The first entry is what was asked for."""
         if path:
             raise GuestError(f"it began with {printable(entry.name)!r}")
-        where = self._choose(entry.kind is EntryKind.DIRECTORY)
+        where = self._choose(entry)
         self._prefix = (where.name,) if where.name else ()
         root = os.open(where.directory, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         self._open = [OpenDirectory((), root, None)]
@@ -175,12 +177,12 @@ class Extraction:
             os.close(holder)
 
     def _write(self, data: bytes) -> None:
-        """Write a piece; whole blocks of zeros become holes."""
-        if HOLE in data:
+        """Write a piece to a new file, which is zero where nothing is written."""
+        if FEW_ZEROS in data:
             at = 0
             while at < len(data):
-                end = at + len(HOLE) - (self._written + at) % len(HOLE)
-                if data[at:end] != HOLE:
+                end = min(at + BLOCK_BYTES - (self._written + at) % BLOCK_BYTES, len(data))
+                if data[at:end] != ZEROS[: end - at]:
                     self._write_all(memoryview(data)[at:end], self._written + at)
                 at = end
         else:
