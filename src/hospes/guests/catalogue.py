@@ -40,6 +40,21 @@ RECIPES: Final = MappingProxyType(
                 ("bash", "coreutils", "perl", "python3"),
                 listed=False,
             ),
+            Recipe(
+                "agent",
+                "Debian's riscv64 kernel and what the QEMU guest agent needs",
+                1024 * MEBIBYTE,
+                (
+                    "bash",
+                    "bsdutils",
+                    "coreutils",
+                    "libc-bin",
+                    "qemu-guest-agent",
+                    "tar",
+                    "util-linux",
+                ),
+                listed=False,
+            ),
         )
     }
 )

@@ -67,10 +67,10 @@ def test_both_ways_and_each_kind_of_target(
     assert (there / "link").is_symlink()
     assert (there / "renamed").read_text() == "b"
     (tmp_path / "to").symlink_to(source)
-    copy(f"{tmp_path}/to/", f"{tmp_path}/followed")
+    copy(f"{tmp_path}/to", f"{tmp_path}/followed")
     assert same(source, tmp_path / "followed")
-    copy(f"{tmp_path}/to", f"{tmp_path}/link")
-    assert os.readlink(tmp_path / "link") == str(source)
+    copy(f"{tmp_path}/to", str(there))
+    assert same(source, there / "to")
 
 
 @pytest.mark.parametrize("way", ["in", "out"])
@@ -131,8 +131,8 @@ def test_progress_is_told_in_bytes(ports: StandInPorts, source: Path, tmp_path: 
         ("echo rubbish, and nothing that tar would write; head -c 600 /dev/zero", "damaged header"),
         ("true", "it sent less than was due"),
         ("head -c 1024 /dev/zero", "it sent less than was due"),
-        ("tar -c -f - -C / ./etc/hostname", r"it began with '\./etc/hostname'|it sent the name"),
-        ("tar -c -f - -C /etc hostname | head -c 512", "less than was due|it sent the name"),
+        ("tar -c -f - -C / ./etc/hostname", r"it began with '\./etc/hostname'"),
+        ("tar -c -f - -C /etc hostname | head -c 1000", "less than was due"),
     ],
 )
 def test_a_guest_whose_tar_lies(

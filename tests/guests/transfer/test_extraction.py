@@ -20,10 +20,10 @@ Members = list[tuple[tarfile.TarInfo, bytes]]
 TOP = (member("./top", tarfile.DIRTYPE), b"")
 
 
-def extract(data: bytes, where: Path, name: str = "copy", top: str = "top") -> Extraction:
+def extract(data: bytes, where: Path, name: str = "copy") -> Extraction:
     """Extract a stream as `where/name`."""
     moved: list[int] = []
-    extraction = Extraction(top, lambda entry: Placement(str(where), name), moved.append)
+    extraction = Extraction(lambda entry: Placement(str(where), name), moved.append)
     stream = TarStream()
     try:
         for at in range(0, len(data), 1000):
@@ -87,7 +87,7 @@ def test_contents_go_into_what_is_there(tmp_path: Path) -> None:
         (member("./d", tarfile.DIRTYPE, mode=0o777), b""),
         (member("./d/b"), b"2"),
     ]
-    extract(archive(members), tmp_path, name="", top=".")
+    extract(archive(members), tmp_path, name="")
     assert set(everything(tmp_path)) == {"a", "d", "d/b", "d/kept"}
     assert stat.S_IMODE((tmp_path / "d").stat().st_mode) == 0o700
 
@@ -119,7 +119,6 @@ def test_devices_are_skipped(tmp_path: Path) -> None:
     [
         [(member("../top"), b"x")],
         [(member("/top"), b"x")],
-        [(member("./other"), b"x")],
         [(member("./top/a"), b"x")],
         [TOP, (member("./top/../../escaped"), b"x")],
         [TOP, (member("/etc/escaped"), b"x")],

@@ -7,21 +7,20 @@ from hospes.guests.transfer.placement import Kind, Placement, Source, place, sou
 
 
 @pytest.mark.parametrize(
-    ("path", "source"),
+    ("path", "title"),
     [
-        ("a", Source(".", "a", "a")),
-        ("/x/a", Source("/x", "a", "a")),
-        ("/a", Source("/", "a", "a")),
-        ("x/a/", Source("x/a/", ".", "a")),
-        ("x/a/.", Source("x/a/.", ".", "")),
-        (".", Source(".", ".", "")),
-        ("/", Source("/", ".", "")),
-        ("x/..", Source("x/..", ".", "")),
-        ("-a", Source(".", "-a", "-a")),
+        ("a", "a"),
+        ("/x/a", "a"),
+        ("x/a/", "a"),
+        ("x/a/.", ""),
+        (".", ""),
+        ("/", ""),
+        ("x/..", ""),
+        ("-a", "-a"),
     ],
 )
-def test_sources(path: str, source: Source) -> None:
-    assert source_of(path) == source
+def test_sources(path: str, title: str) -> None:
+    assert source_of(path) == Source(path, title)
 
 
 FILE, DIRECTORY = False, True

@@ -33,6 +33,13 @@ fi
 readlink -f -- "$1" || printf '%s\\n' "$1"
 """
 
+# Sends what is at a path, once symbolic links are followed.
+SEND: Final = """
+path=$(readlink --canonicalize-existing --verbose -- "$1") || exit 2
+name=${path##*/}
+exec tar --create --file=- --format=pax --directory="${path%/*}/" -- "./$name"
+"""
+
 
 @dataclass
 class Copied:
@@ -69,17 +76,14 @@ class Copier:
     def copy_in(self, host_path: str | Path, guest_path: str) -> Copied:
         """Copy a file or a directory with all that is in it into the guest."""
         source = source_of(os.fspath(host_path))
-        path = Path(source.directory, source.name)
-        if source.name == ".":
-            path = path.resolve()
-        is_directory = path.is_dir() and not path.is_symlink()
-        if not os.path.lexists(path) or (source.name == "." and not is_directory):
-            what = "directory" if source.name == "." else "file or directory"
-            raise HospesError(f"There is no {what} {os.fspath(host_path)!r} here to copy.")
+        path = Path(source.path).resolve()
+        is_directory = path.is_dir()
+        if not path.exists() or (source.path.endswith("/") and not is_directory):
+            raise HospesError(f"There is no {os.fspath(host_path)!r} here to copy.")
         target = absolute(guest_path)
         where = place(source, is_directory, target, *self._probe(target))
-        meter = Meter(f"copying {path.name}", self.progress)
-        meter.total = 0 if is_directory else path.lstat().st_size
+        meter = Meter(f"copying {source.title or path.name}", self.progress)
+        meter.total = 0 if is_directory else path.stat().st_size
         packing = Packing(path, f"./{where.name}" if where.name else ".", meter)
         tar = ["tar", "--extract", "--file=-", "--preserve-permissions", "--no-same-owner"]
         tar += ["--no-overwrite-dir", f"--directory={where.directory}"]
@@ -106,9 +110,8 @@ class Copier:
             meter.total = top.size_bytes
             return place(source, top.kind is EntryKind.DIRECTORY, target, *look(target))
 
-        extraction = Extraction(source.name, choose, meter)
-        tar = ["tar", "--create", "--file=-", "--format=pax"]
-        tar += [f"--directory={source.directory}", "--", f"./{source.name}"]
+        extraction = Extraction(choose, meter)
+        tar = ["sh", "-c", SEND, "sh", source.path]
         errors, stream = _Errors(), TarStream()
 
         def take(data: bytes) -> None:
@@ -170,7 +173,11 @@ class _Errors:
     @property
     def first(self) -> str:
         lines = self._text.decode("utf-8", "replace").strip().splitlines()
-        return printable(lines[0]).removeprefix("tar: ") if lines else "it gives no reason"
+        return (
+            printable(lines[0]).removeprefix("tar: ").removeprefix("readlink: ")
+            if lines
+            else "it gives no reason"
+        )
 
 
 def absolute(guest_path: str) -> str:

@@ -46,9 +46,10 @@ class Extraction:
     """
 
     def __init__(
-        self, top: str, choose: Callable[[Entry], Placement], moved: Callable[[int], object]
+        self, choose: Callable[[Entry], Placement], moved: Callable[[int], object]
     ) -> None:
-        self._top, self._choose, self._moved = top, choose, moved
+        self._choose, self._moved = choose, moved
+        self._top = ""
         self._prefix: Path | None = None
         self._open: list[OpenDirectory] = []
         self._entry: Entry | None = None
@@ -92,9 +93,9 @@ class Extraction:
         self._open.clear()
 
     def _begin(self, entry: Entry) -> None:
-        path = components(entry.name, self._top)
         if self._prefix is None:
-            self._start(path, entry)
+            self._start(entry)
+        path = components(entry.name, self._top)
         self._where = path = (self._prefix or ()) + path
         self._entry = entry
         if not path:
@@ -117,9 +118,10 @@ class Extraction:
         elif len(self.skipped) < REMEMBERED:
             self.skipped.append("/".join(path))
 
-    def _start(self, path: Path, entry: Entry) -> None:
-        """The first entry is what was asked for."""
-        if path:
+    def _start(self, entry: Entry) -> None:
+        """The first entry is what was asked for; its name is that of all others' top."""
+        self._top, *below = components(entry.name) or (".",)
+        if below:
             raise GuestError(f"it began with {printable(entry.name)!r}")
         where = self._choose(entry)
         self._prefix = (where.name,) if where.name else ()
@@ -207,8 +209,8 @@ class Extraction:
         self._file = -1
 
 
-def components(name: str, top: str) -> Path:
-    """A name from the stream, relative to what was asked for (`top`; "." for contents)."""
+def components(name: str, top: str = ".") -> Path:
+    """A name from the stream, relative to its top, which may be "."."""
     raw = name.encode("utf-8", "surrogateescape")
     parts = tuple(part for part in _checked(name).split("/") if part not in ("", "."))
     if name.startswith("/") or ".." in parts or len(raw) > LONGEST_NAME_BYTES:
