@@ -49,6 +49,21 @@ RECIPES: Final[MappingProxyType[str, AnyRecipe]] = MappingProxyType(
                 listed=False,
             ),
             Recipe(
+                "agent",
+                "Debian's riscv64 kernel and what the QEMU guest agent needs",
+                1024 * MEBIBYTE,
+                (
+                    "bash",
+                    "bsdutils",
+                    "coreutils",
+                    "libc-bin",
+                    "qemu-guest-agent",
+                    "tar",
+                    "util-linux",
+                ),
+                listed=False,
+            ),
+            Recipe(
                 "installer",
                 "the Debian installer, which fetches what it installs from a network",
                 1024 * MEBIBYTE,
