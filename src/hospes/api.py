@@ -21,7 +21,8 @@ from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
-from hospes.spec.disk import DiskSpec, parse_disk
+from hospes.spec.boot import BootContent
+from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.vm import EngineKind, VmSpec, parse_size
 
 __all__ = [
@@ -71,29 +72,37 @@ def describe(
     engine: str = EngineKind.THREADED,
     disks: Sequence[str | Path | DiskSpec] = (),
     interrupts: str | None = None,
+    allow: Sequence[str | Path] = (),
     agent: bool = True,
     progress: Progress = silent,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
     A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
+    With no image and disks, the kernel on the first of them that has one is booted.
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`.
+    paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
+    backing files may lie in the directories `allow`, besides their own.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    wanted |= {"disks": tuple(_disk(disk) for disk in disks), "interrupts": interrupts}
+    plugged = tuple(_disk(disk) for disk in disks)
+    wanted |= {"disks": plugged, "interrupts": interrupts}
+    wanted["allow"] = tuple(Path(place) for place in allow)
     if kernel is None and bios is None and image is not None:
         from hospes.guests import catalogue
 
         found = catalogue.ensure(image, progress)
         words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if disks else "", append]
+        words += ["hospes.disks" if plugged else ""]
+        words += ["hospes.mmio" if any(disk.bus is VirtioBus.MMIO for disk in plugged) else ""]
+        words += [append]
         wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
         wanted["append"] = " ".join(filter(None, words))
         wanted["memory_bytes"] = found.manifest.memory_bytes
     else:
         wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
         wanted["append"] = append
+        wanted["from_disk"] = kernel is None and bios is None and bool(disks)
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
@@ -105,15 +114,28 @@ def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
     return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
 
 
+def _find_boot(disks: Sequence[Any]) -> BootContent:
+    # Here, for most machines have no need of it.
+    from hospes.guests.boot_disk import find_boot_files
+
+    return find_boot_files(disks)
+
+
 class Machine:
     """A virtual machine: `start`ed on entering the context, ended and given back on leaving it.
 
     Takes the arguments of `describe`, or a VmSpec in place of the image's name. Any thread may
-    call; commands run one at a time.
+    call; commands run one at a time. `on_remark` is called, by any thread, with each of `remarks`
+    when it comes.
     """
 
     def __init__(
-        self, image: str | VmSpec | None = "tiny", *, progress: Progress = silent, **wanted: Any
+        self,
+        image: str | VmSpec | None = "tiny",
+        *,
+        progress: Progress = silent,
+        on_remark: Callable[[str], None] | None = None,
+        **wanted: Any,
     ) -> None:
         if isinstance(image, VmSpec):
             if wanted:
@@ -121,7 +143,12 @@ class Machine:
             self.spec = image
         else:
             self.spec = describe(image, progress=progress, **wanted)
-        self.core = Core(self.spec, progress=progress)
+        self.core = Core(
+            self.spec,
+            progress=progress,
+            find_boot=_find_boot if self.spec.from_disk else None,
+            on_remark=on_remark,
+        )
         self.session = Session(
             self.core.agent, lambda: self.core.ending is None, lambda: self.core.restarts
         )

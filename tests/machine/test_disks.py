@@ -7,8 +7,8 @@ import pytest
 from tests.machine.bare import bare_machine
 
 from hospes.base.errors import HospesError
-from hospes.machine.disks import Disks, DiskThread, open_disk
-from hospes.spec.disk import DiskFormat, DiskSpec
+from hospes.machine.disks import THREADS_MAX, Disks, DiskThreads, open_disk
+from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus
 from hospes.storage.create import create_image
 
 
@@ -23,20 +23,41 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def test_jobs_run_in_order_and_ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_job_rings_and_errors_are_kept(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HOSPES_CACHE", str(tmp_path))
     done: list[object] = []
-    thread = DiskThread("d", lambda: done.append("ring"), done.append)
+    threads = DiskThreads("d", lambda: done.append("ring"), done.append)
 
     def fail() -> None:
         done.append(threading.current_thread().name)
         raise ZeroDivisionError
 
     for job in (lambda: done.append(1), fail, lambda: done.append(2)):
-        thread.submit(job)
-    thread.close()
-    assert done == [1, "ring", "d", "ring", 2, "ring"]
+        threads.submit(job)
+        threads.wait()
+    threads.close()
+    assert sorted(map(str, done)) == ["1", "2", "d", "ring", "ring", "ring"]
     assert list((tmp_path / "log").glob("crash-*"))
+
+
+def test_jobs_run_side_by_side_and_are_waited_for() -> None:
+    together = threading.Barrier(THREADS_MAX)
+    threads = DiskThreads("d", nothing, print)
+    for _ in range(3 * THREADS_MAX):
+        threads.submit(lambda: together.wait(10) and None)
+    threads.wait()
+    assert together.n_waiting == 0
+    assert not together.broken
+    gate = threading.Event()
+    threads.submit(gate.wait)
+    waiter = threading.Thread(target=threads.wait)
+    waiter.start()
+    waiter.join(0.05)
+    assert waiter.is_alive()
+    gate.set()
+    waiter.join(10)
+    assert not waiter.is_alive()
+    threads.close()
 
 
 def test_a_disk_is_locked_while_it_is_open(image: Path) -> None:
@@ -60,7 +81,7 @@ def test_what_was_begun_is_finished_at_the_end(image: Path) -> None:
     disks = Disks([DiskSpec(image)], nothing)
     [disk] = disks.all
     for n in range(8):
-        disk.thread.submit(lambda n=n: disk.device.write(n << 16, bytes([n]) * 512))
+        disk.executor.submit(lambda n=n: disk.device.write(n << 16, bytes([n]) * 512))
     disks.close()
     device = open_disk(DiskSpec(image, read_only=True))
     assert [device.read(n << 16, 512)[0] for n in range(8)] == list(range(8))
@@ -70,7 +91,7 @@ def test_what_was_begun_is_finished_at_the_end(image: Path) -> None:
 def test_each_sentence_is_kept_once() -> None:
     disks = Disks([DiskSpec(size_bytes=512)], nothing)
     for text in ("a", "b", "a"):
-        disks.all[0].thread.report(text)
+        disks.all[0].executor.report(text)
     disks.close()
     assert disks.remarks == ["a", "b"]
 
@@ -88,9 +109,12 @@ def test_a_new_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch, kind) -> 
         open_disk(DiskSpec(size_bytes=1 << 20))
 
 
-THIRD_SLOT = """
-    li t0, 0x10003008
-    lw t1, 0(t0)
+FIRST_SLOTS = {
+    VirtioBus.MMIO: ("0x10001008\n lw t1, 0(t0)", 2),
+    None: ("0x30018002\n lbu t1, 0(t0)", 0x42),
+}
+DEVICE_ID = """
+    li t0, {address}
     slli t1, t1, 16
     li t0, TEST
     li t2, FAIL
@@ -100,9 +124,12 @@ THIRD_SLOT = """
 """
 
 
-def test_a_disk_is_in_the_first_free_slot(image: Path) -> None:
-    with bare_machine(THIRD_SLOT, disks=(DiskSpec(image),)) as machine:
-        assert machine.run().exit_code == 2
+@pytest.mark.parametrize("bus", FIRST_SLOTS)
+def test_a_disk_is_in_the_first_free_slot(image: Path, bus: VirtioBus | None) -> None:
+    address, number = FIRST_SLOTS[bus]
+    source = DEVICE_ID.replace("{address}", address)
+    with bare_machine(source, disks=(DiskSpec(image, bus=bus),)) as machine:
+        assert machine.run().exit_code == number
     Disks([DiskSpec(image)], nothing).close()
 
 

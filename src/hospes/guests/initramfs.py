@@ -24,8 +24,8 @@ ACCOUNTS: Final = (
     ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
-# Debian's riscv64 kernel has virtio and its console built
-# in, but not the bus they sit on here, nor the entropy device and disks.
+# Debian's riscv64 kernel has virtio, PCI and the console built
+# in, but not MMIO slots, the entropy device and disks.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",

@@ -24,6 +24,7 @@ from hospes.isa.riscv.interrupt_file import receive_message
 from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
+from hospes.machine.boards.surroundings import Surroundings
 from hospes.machine.console import Console
 from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
@@ -84,7 +85,7 @@ class System:
     def _assemble(
         self, spec: VmSpec, files: BootFiles, outside: Outside, kind: EngineKind
     ) -> None:
-        surroundings = virt.Surroundings(
+        surroundings = Surroundings(
             memory=self.memory,
             lines=[self._line(number) for number in range(spec.cpus)],
             timebase=lambda: self.timebase.ticks(self.harts[0]),
@@ -215,8 +216,9 @@ class System:
         return [(console, self.board.console), (agent, self.board.agent)]
 
     def hold(self) -> None:
-        """Before a pause: finish output, stop the time."""
+        """Before a pause: finish output and what disks are doing, stop the time."""
         self.board.bus.tick()
+        self.board.bus.drain()
         if self._held_ns is None:
             self._held_ns = self._clock.monotonic_ns()
 
@@ -260,6 +262,7 @@ class System:
     def close(self) -> None:
         """Power off: everything is given back."""
         self.flush()
+        self.board.bus.drain()
         self._let_go()
         self.memory.close()
 

@@ -24,6 +24,10 @@ class Terminal(Protocol):
         """Standard error of a command in a guest."""
         ...
 
+    def remark(self, message: str) -> None:
+        """Say something while the guest runs; may be called by any thread."""
+        ...
+
     def environment(self) -> dict[str, str]:
         """What a shell on this terminal should know: its kind and size."""
         ...

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hospes.spec.disk import DiskSpec
 
 CPUS_MAX: Final = 64
-DISKS_MAX: Final = 6
+DISKS_MAX: Final = 24
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40
@@ -43,6 +43,8 @@ class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
     Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
+    With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
+    Backing files of disks may lie in the directories `allow`, besides the disk's own.
     """
 
     kernel: Path | None = None
@@ -54,6 +56,8 @@ class VmSpec:
     engine: EngineKind = EngineKind.THREADED
     disks: "tuple[DiskSpec, ...]" = ()
     interrupts: InterruptKind | None = None
+    from_disk: bool = False
+    allow: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check_boot(self)
@@ -91,6 +95,12 @@ def format_size(size_bytes: int) -> str:
 
 
 def _check_boot(spec: VmSpec) -> None:
+    if spec.from_disk and not spec.disks:
+        raise HospesError("there is no disk to boot from; give --disk or the name of an image")
+    if spec.from_disk and spec.bios is not None:
+        raise HospesError(f"firmware {spec.bios} boots by itself; leave it out to boot from a disk")
+    if spec.from_disk and spec.kernel is None and spec.initrd is None:
+        return
     if spec.kernel is None and spec.bios is None:
         raise HospesError("there is nothing to boot; give --kernel, --bios or the name of an image")
     if spec.initrd is not None and spec.kernel is None:

@@ -2,10 +2,11 @@
 
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from hospes.ui.piped import PipedInput
+from hospes.ui.present import sentence
 from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 class Foreground:
     """The process's own standard input, output and error."""
+
+    def __init__(self) -> None:
+        self._raw = False
 
     def attach(self, vm: "Machine") -> "Ending":
         """Run the machine here, its console on standard input and output.
@@ -27,6 +31,8 @@ class Foreground:
                 print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
                 stack.callback(print, file=sys.stderr)  # off the guest's last line
                 stack.enter_context(RawTerminal(source))
+                stack.callback(self._set_raw, False)
+                self._set_raw(True)
                 files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
             else:
                 files = vm.join_console(None, drain, on_end=vm.stop)
@@ -44,6 +50,17 @@ class Foreground:
         """Likewise, to standard error."""
         sys.stderr.buffer.write(data)
         sys.stderr.buffer.flush()
+
+    def remark(self, message: str) -> None:
+        """A line of its own on standard error, at once, whatever the terminal is set to."""
+        sys.stderr.flush()
+        line = f"hospes: {sentence(message)}"
+        text = f"\r\n{line}\r\n" if self._raw else f"{line}\n"
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), text.encode())
+
+    def _set_raw(self, raw: bool) -> None:
+        self._raw = raw
 
     def environment(self) -> dict[str, str]:
         """TERM, COLUMNS and LINES when this is a terminal; a serial line tells a guest neither."""

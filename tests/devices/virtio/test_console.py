@@ -109,3 +109,18 @@ def test_state_in_the_middle_of_a_request(driver, slot, stream, sink, clock, ram
     stream.flush()
     assert sink.data.endswith(b"0123456789abcdef")
     assert driver.used(1) == [(0, 0)]
+
+
+def test_a_queue_taken_back_in_the_middle_of_a_request(driver, stream, sink) -> None:
+    sink.limit = 0
+    stream.put(bytes(OUTPUT_BYTES - 10))
+    driver.send(b"0123456789abcdef")
+    driver.reg(0x30, 1)
+    driver.reg(0x44, 0)
+    sink.limit = 1 << 40
+    stream.flush()
+    driver.ram.write(driver.base(1) + 0x2000, bytes(0x2000))
+    driver.lay_out(1)
+    driver.send(b"whole")
+    stream.flush()
+    assert sink.data.endswith(b"0123456789whole")

@@ -5,8 +5,10 @@ import pytest
 from hospes.base.errors import GuestError
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
+from hospes.devices.virtio.queue import QueueState
 
 STATUS, NOTIFY, READY, SELECT, SIZE_MAX, QUEUE_SIZE = 0x70, 0x50, 0x44, 0x30, 0x34, 0x38
+QUEUE_RESET = 0xC0
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def test_features_are_offered_by_word(driver) -> None:
     for word in range(3):
         driver.reg(0x14, word)
         words.append(driver.reg(0x10))
-    assert words == [1 << 28 | 1 << 29 | 5, 1, 0]
+    assert words == [1 << 28 | 1 << 29 | 5, 1 | 1 << 2 | 1 << 8, 0]
 
 
 @pytest.mark.parametrize("features", [0, 1 << 27 | 1 << 32, 1 << 28])
@@ -75,6 +77,35 @@ def test_queue_set_up_and_its_refusals(driver, slot) -> None:
     assert driver.reg(READY) == 0
     with pytest.raises(GuestError, match="no queue 9"):
         driver.reg(NOTIFY, 9)
+
+
+def test_one_queue_is_reset(driver, slot, stream, sink) -> None:
+    driver.start(1 << 32 | 1 << 40)
+    driver.send(b"one")
+    driver.reg(SELECT, 1)
+    driver.reg(QUEUE_RESET, 0)
+    assert driver.reg(READY) == 1
+    driver.reg(QUEUE_RESET, 1)
+    assert (driver.reg(QUEUE_RESET), driver.reg(READY), driver.reg(SIZE_MAX)) == (0, 0, 256)
+    assert slot.function.queues[1] == QueueState(size=256)
+    driver.reg(NOTIFY, 1)
+    driver.ram.write(driver.base(1) + 0x2000, bytes(0x2000))
+    driver.lay_out(1)
+    driver.send(b" two")
+    assert driver.used(1) == [(0, 0)]
+    stream.flush()
+    assert sink.data == b"one two"
+
+
+def test_queues_are_reset_only_by_agreement(driver) -> None:
+    driver.start()
+    driver.reg(SELECT, 1)
+    with pytest.raises(GuestError, match="RING_RESET"):
+        driver.reg(QUEUE_RESET, 1)
+    assert driver.reg(READY) == 1
+    driver.reg(SELECT, 2)
+    with pytest.raises(GuestError, match="no queue 2"):
+        driver.reg(QUEUE_RESET, 1)
 
 
 def test_requests_before_driver_ok_wait_for_it(driver, stream, sink) -> None:

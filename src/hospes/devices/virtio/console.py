@@ -6,8 +6,8 @@ from typing import Final
 
 from hospes.devices.backends import DeviceMemory
 from hospes.devices.stream import CharacterStream
-from hospes.devices.virtio.function import CONFIG_CHANGE, USED_BUFFER, VirtioFunction
-from hospes.devices.virtio.queue import SplitQueue
+from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.queue import Virtqueue
 
 SIZE, MULTIPORT, EMERG_WRITE = 1, 2, 4
 RECEIVE, TRANSMIT = 0, 1
@@ -32,14 +32,14 @@ class Port:
         self.stream = stream
         self.state = state
 
-    def fill(self, queue: SplitQueue) -> None:
+    def fill(self, queue: Virtqueue) -> None:
         """Give waiting input to the driver's buffers."""
         while self.stream.input_waiting and (chain := queue.peek()):
             queue.advance()
             data = self.stream.take(chain.writable_bytes)
             queue.complete(chain, queue.scatter(chain, data))
 
-    def drain(self, queue: SplitQueue) -> None:
+    def drain(self, queue: Virtqueue) -> None:
         """Take the driver's output as far as there is room, and no more than STEP_BYTES."""
         left, state = STEP_BYTES, self.state
         while chain := queue.peek():
@@ -83,12 +83,18 @@ class VirtioConsole(VirtioFunction):
         super().reset()
         self.ports = [PortState()]
 
+    def forget(self, index: int) -> None:
+        """The next request begins at its first byte."""
+        number, direction = _port_of(index)
+        if direction == TRANSMIT:
+            self.ports[number] = PortState()
+
     def resize(self, columns: int, rows: int) -> None:
         """The terminal has another size; drivers that know of sizes are told."""
         self.columns, self.rows = columns, rows
         self.config_generation = (self.config_generation + 1) & 0xFFFF_FFFF
         if self.running and self.driver_features & SIZE:
-            self.interrupt(CONFIG_CHANGE)
+            self.interrupt_config()
 
     def config(self) -> bytes:
         """cols, rows, max_nr_ports, emerg_wr."""
@@ -105,7 +111,7 @@ class VirtioConsole(VirtioFunction):
         port, queue = Port(self._stream, self.ports[number]), self.queue(index)
         if direction == RECEIVE:
             port.fill(queue)
-            self._tell(queue)
+            self._tell(index)
         else:
             port.drain(queue)
             port.state.owed = True
@@ -121,7 +127,7 @@ class VirtioConsole(VirtioFunction):
             self.serve(TRANSMIT)
         if state.owed:
             state.owed = False
-            self._tell(self.queue(TRANSMIT))
+            self._tell(TRANSMIT)
         if self._stream.input_waiting:
             self.serve(RECEIVE)
 
@@ -132,9 +138,9 @@ class VirtioConsole(VirtioFunction):
             return 0
         return self._stream.due_in_ns()
 
-    def _tell(self, queue: SplitQueue) -> None:
-        if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
+    def _tell(self, index: int) -> None:
+        if self.queue(index).wants_interrupt():
+            self.interrupt_queue(index)
 
 
 def _port_of(queue: int) -> tuple[int, int]:

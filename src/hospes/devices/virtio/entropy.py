@@ -4,7 +4,7 @@ from typing import Final
 
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory, EntropySource
-from hospes.devices.virtio.function import USED_BUFFER, VirtioFunction
+from hospes.devices.virtio.function import VirtioFunction
 
 REQUEST_BYTES_MAX: Final = 4096
 """A request may be answered with fewer bytes than it has room for (5.4.6.2)."""
@@ -15,8 +15,10 @@ class VirtioEntropy(VirtioFunction):
 
     device_id = 4
 
-    def __init__(self, memory: DeviceMemory, source: EntropySource) -> None:
-        super().__init__(memory)
+    def __init__(
+        self, memory: DeviceMemory, source: EntropySource, *, packed: bool = True
+    ) -> None:
+        super().__init__(memory, packed=packed)
         self._source = source
 
     def serve(self, index: int) -> None:
@@ -33,4 +35,4 @@ class VirtioEntropy(VirtioFunction):
             queue.complete(chain, queue.scatter(chain, data))
         queue.listen()
         if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
+            self.interrupt_queue(index)

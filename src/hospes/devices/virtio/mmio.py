@@ -5,20 +5,22 @@ from typing import Final
 from hospes.base.errors import GuestError
 from hospes.devices.device import Device, Reg
 from hospes.devices.irq.line import Irq
-from hospes.devices.virtio.function import QUEUE_SIZE_MAX, VirtioFunction
+from hospes.devices.virtio.function import QUEUE_SIZE_MAX, RING_RESET, VirtioFunction
 from hospes.devices.virtio.queue import QueueState
 
 MAGIC: Final = 0x7472_6976
 VERSION: Final = 2
 VENDOR: Final = 0x5053_4F48
 CONFIG_OFFSET: Final = 0x100
+USED_BUFFER, CONFIG_CHANGE = 1, 2
+"""Reasons for the interrupt, as bits."""
 _LOW: Final = 0xFFFF_FFFF
 
 
 class EmptySlot(Device):
     """A slot without a device: drivers find device ID 0 and leave it alone."""
 
-    compatible, size = "virtio,mmio", 0x1000
+    compatible, size, node = "virtio,mmio", 0x1000, "virtio_mmio"
     magic, transport_version, device_id = Reg(0x00), Reg(0x04), Reg(0x08)
 
     def read_magic(self) -> int:
@@ -50,6 +52,7 @@ class VirtioMmio(EmptySlot):
     shm_len_low, shm_len_high, shm_base_low, shm_base_high = (
         Reg(0xB0), Reg(0xB4), Reg(0xB8), Reg(0xBC),
     )
+    queue_reset = Reg(0xC0)
     config_generation = Reg(0xFC)
 
     pending: int = 0          # reasons for the interrupt that are not acknowledged
@@ -58,7 +61,8 @@ class VirtioMmio(EmptySlot):
         super().__init__()
         self.irq = irq
         self.function = function
-        function.interrupt = self._raise
+        function.interrupt_queue = self._used_buffer
+        function.interrupt_config = self._config_change
 
     def read(self, offset: int, size: int) -> int:
         """Registers, and from 0x100 the configuration space, in any width."""
@@ -116,6 +120,14 @@ class VirtioMmio(EmptySlot):
             self.function.enable_queue(self.queue_sel)
         elif not value & 1 and ready:
             self.function.disable_queue(self.queue_sel)
+
+    def write_queue_reset(self, value: int) -> None:
+        """Reset the selected queue, which is done when the write is; so it always reads as 0."""
+        self._queue()
+        if not self.function.driver_features & RING_RESET:
+            raise GuestError("a queue is reset without VIRTIO_F_RING_RESET")
+        if value & 1:
+            self.function.reset_queue(self.queue_sel)
 
     def write_queue_notify(self, value: int) -> None:
         """There are requests in a queue."""
@@ -184,6 +196,10 @@ class VirtioMmio(EmptySlot):
         """Serve what the outside has made possible."""
         self.function.guarded(self.function.tick)
 
+    def drain(self) -> None:
+        """As the device type has it."""
+        self.function.guarded(self.function.drain)
+
     def due_in_ns(self) -> int | None:
         """As the device type has it."""
         return self.function.due_in_ns()
@@ -195,6 +211,12 @@ class VirtioMmio(EmptySlot):
         if for_change and state.ready:
             raise GuestError(f"queue {self.queue_sel} is changed while in use")
         return state
+
+    def _used_buffer(self, index: int) -> None:
+        self._raise(USED_BUFFER)
+
+    def _config_change(self) -> None:
+        self._raise(CONFIG_CHANGE)
 
     def _raise(self, reason: int) -> None:
         self.pending |= reason

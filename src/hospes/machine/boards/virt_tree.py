@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.devices.irq.line import MSIP, MTIP
+from hospes.devices.device import Device
 from hospes.devices.power import FINISHER_PASS, FINISHER_RESET
 from hospes.firmware.fdt import Node, wide
 from hospes.machine.boards.interrupts import Description
+from hospes.machine.boards.pci import add_node
 
 TIMEBASE_HZ: Final = 10_000_000
-UART_CLOCK_HZ: Final = 3_686_400
 CACHE_BLOCK_BYTES: Final = 64
 EXTENSIONS: Final = (
     *("i", "m", "a", "f", "d", "c"),
@@ -22,12 +22,13 @@ EXTENSIONS: Final = (
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a device is on the board; source 0 means it does not interrupt."""
+class Placed:
+    """A device at its address; source 0 means it has no interrupt line."""
 
+    name: str
     base: int
-    size: int
-    source: int = 0
+    device: Device
+    source: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class TreeFacts:
     initrd: tuple[int, int] | None
     rng_seed: bytes
     interrupts: Description
+    pci: bool = False
 
 
 def extensions(added: Sequence[str] = ()) -> list[str]:
@@ -56,12 +58,13 @@ def isa_string(extensions: Sequence[str] = EXTENSIONS) -> str:
     return "_".join(["rv64" + "".join(letters), *names])
 
 
-def device_tree(facts: TreeFacts, layout: dict[str, Place], virtio: Sequence[Place]) -> Node:
-    """The whole tree; `layout` has test, rtc, clint and uart."""
+def device_tree(facts: TreeFacts, devices: Sequence[Placed]) -> Node:
+    """The whole tree; among the devices are `test` and `uart`."""
     root = Node("").set("#address-cells", 2).set("#size-cells", 2)
     root.set("compatible", "riscv-virtio").set("model", "riscv-virtio,hospes")
-    _add_chosen(root, facts, layout["uart"])
-    root.add("aliases").set("serial0", _path("serial", layout["uart"]))
+    [console] = [f"/soc/{_name(placed)}" for placed in devices if placed.name == "uart"]
+    _add_chosen(root, facts, console)
+    root.add("aliases").set("serial0", console)
     memory = root.add(f"memory@{facts.memory_base:x}").set("device_type", "memory")
     memory.set("reg", *wide(facts.memory_base), *wide(facts.memory_bytes))
     _add_cpus(root, facts.cpus, extensions(facts.interrupts.extensions))
@@ -69,22 +72,39 @@ def device_tree(facts: TreeFacts, layout: dict[str, Place], virtio: Sequence[Pla
     _add_power(root, test)
     soc = root.add("soc").set("#address-cells", 2).set("#size-cells", 2)
     soc.set("compatible", "simple-bus").set("ranges")
-    _device(soc, "test", layout["test"], "sifive,test1", "sifive,test0", "syscon").set(
-        "phandle", test
-    )
-    _interrupting(soc, "rtc", layout["rtc"], facts.interrupts, "google,goldfish-rtc")
-    uart = _interrupting(soc, "serial", layout["uart"], facts.interrupts, "ns16550a")
-    uart.set("clock-frequency", UART_CLOCK_HZ)
-    for place in virtio:
-        _interrupting(soc, "virtio_mmio", place, facts.interrupts, "virtio,mmio")
+    for placed in devices:
+        node = _add_device(soc, placed, facts)
+        if placed.name == "test":
+            node.set("phandle", test)
     facts.interrupts.add_nodes(soc)
-    clint = _device(soc, "clint", layout["clint"], "sifive,clint0", "riscv,clint0")
-    clint.set("interrupts-extended", *_hart_interrupts(facts.cpus, MSIP, MTIP))
+    if facts.pci:
+        add_node(soc, facts.memory_bytes, facts.interrupts)
     return root
 
 
-def _add_chosen(root: Node, facts: TreeFacts, uart: Place) -> None:
-    chosen = root.add("chosen").set("stdout-path", _path("serial", uart))
+def _add_device(soc: Node, placed: Placed, facts: TreeFacts) -> Node:
+    """What the device's class says of it, and what the board has given it."""
+    device = placed.device
+    node = soc.add(_name(placed)).set("compatible", device.compatible, *device.also_compatible)
+    node.set("reg", *wide(placed.base), *wide(device.size))
+    if placed.source:
+        node.set("interrupt-parent", facts.interrupts.parent)
+        node.set("interrupts", *facts.interrupts.specifier(placed.source))
+    if device.hart_lines:
+        numbers = [bit.bit_length() - 1 for bit in device.hart_lines]
+        cells = [cell for hart in range(facts.cpus) for n in numbers for cell in (hart + 1, n)]
+        node.set("interrupts-extended", *cells)
+    for name, value in device.properties.items():
+        node.set(name, value)
+    return node
+
+
+def _name(placed: Placed) -> str:
+    return f"{placed.device.node or placed.name}@{placed.base:x}"
+
+
+def _add_chosen(root: Node, facts: TreeFacts, console: str) -> None:
+    chosen = root.add("chosen").set("stdout-path", console)
     if facts.append:
         chosen.set("bootargs", facts.append)
     if facts.initrd:
@@ -114,26 +134,3 @@ def _add_power(root: Node, test: int) -> None:
     for name, value in (("poweroff", FINISHER_PASS), ("reboot", FINISHER_RESET)):
         node = root.add(name).set("compatible", f"syscon-{name}")
         node.set("regmap", test).set("offset", 0).set("value", value)
-
-
-def _hart_interrupts(harts: int, first: int, second: int) -> list[int]:
-    """Pairs of (controller, interrupt number) for two mip bits of every hart."""
-    numbers = (first.bit_length() - 1, second.bit_length() - 1)
-    return [cell for hart in range(harts) for n in numbers for cell in (hart + 1, n)]
-
-
-def _path(name: str, place: Place) -> str:
-    return f"/soc/{name}@{place.base:x}"
-
-
-def _device(soc: Node, name: str, place: Place, *compatible: str) -> Node:
-    node = soc.add(f"{name}@{place.base:x}").set("compatible", *compatible)
-    return node.set("reg", *wide(place.base), *wide(place.size))
-
-
-def _interrupting(
-    soc: Node, name: str, place: Place, parent: Description, compatible: str
-) -> Node:
-    node = _device(soc, name, place, compatible)
-    node.set("interrupt-parent", parent.parent)
-    return node.set("interrupts", *parent.specifier(place.source))

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.verb import verb
+from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
 
+DEFAULT_IMAGE: Final = "tiny"
 TIMED_OUT: Final = 124
 """The exit code of timeout(1)."""
 LOOK_SECONDS: Final = 0.5
@@ -35,7 +37,9 @@ class Ran:
 @verb("POST /runs")
 def run(
     m: Manager,
-    image: Annotated[str | None, "an image; tiny if there is no --kernel and no --bios"] = None,
+    image: Annotated[
+        str | None, "an image; without one --kernel, --bios or what is on --disk is booted, or tiny"
+    ] = None,
     *command: str,
     kernel: Annotated[Path | None, "a Linux Image, compressed or EFI kernel, or an ELF"] = None,
     initrd: Annotated[Path | None, "its first file system"] = None,
@@ -45,6 +49,9 @@ def run(
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
     disk: Annotated[
         list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G, for this run"
+    ] = None,
+    allow: Annotated[
+        list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
     ] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
@@ -63,9 +70,11 @@ def run(
         raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
     own = kernel is not None or bios is not None
     _check(image, command, own)
-    words = [append, *([] if own else _words(terminal, bool(command)))]
+    if image is None and not own and (command or not _holds_something(disk)):
+        image = DEFAULT_IMAGE
+    words = [append, *(_words(terminal, bool(command)) if image else [])]
     vm = Machine(
-        image or "tiny",
+        image,
         kernel=kernel,
         initrd=initrd,
         bios=bios,
@@ -75,15 +84,21 @@ def run(
         engine=engine,
         disks=disk or (),
         interrupts=interrupts,
+        allow=allow or (),
         agent=bool(command),
         progress=m.progress,
+        on_remark=terminal.remark,
     )
     with closing(vm):
         ran = (
             _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
         )
-        ran = replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
-    return replace(ran, remark="; ".join(filter(None, (ran.remark, *vm.remarks))))
+        return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
+
+
+def _holds_something(disks: Sequence[str] | None) -> bool:
+    """Whether any disk is not made for this run."""
+    return any(parse_disk(text).path is not None for text in disks or ())
 
 
 def _check(image: str | None, command: Sequence[str], own: bool) -> None:
