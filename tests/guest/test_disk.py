@@ -68,7 +68,7 @@ def test_ring_formats_and_queues(tmp_path: Path, monkeypatch, packed: bool) -> N
         features = vm.run("cat /sys/block/vda/device/features", BOOT_SECONDS, check=True).stdout
         assert [features[bit] for bit in (12, 28, 29, 34)] == ["1", "1", "1", str(int(packed))]
         assert vm.run("ls /sys/block/vda/mq", BOOT_SECONDS).stdout.split() == ["0", "1"]
-        vm.run(f"{FILL} >/root/digest", BOOT_SECONDS, check=True)
+        vm.run(f"({FILL}) >/root/digest", BOOT_SECONDS, check=True)
         vm.pause()
         vm.resume()
         vm.run("echo 3 >/proc/sys/vm/drop_caches", BOOT_SECONDS, check=True)
