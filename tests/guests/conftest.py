@@ -1,12 +1,14 @@
-"""An apt-get of our own making, for tests that must not need a network."""
+"""An apt-get of our own making, for tests that must not need a network; a guest's agent."""
 
 import os
 import string
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.guests.debs import deb, member
+from tests.guests.qga_host import StandInPorts, stand_in
 
 APT_GET = r"""#!/bin/sh
 root=$(sed -n 's/^Dir "\(.*\)";/\1/p' "$APT_CONFIG")
@@ -105,3 +107,10 @@ def fake_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeApt:
     fake.mkdir()
     monkeypatch.setenv("FAKE_APT", str(fake))
     return FakeApt(fake)
+
+
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandInPorts]:
+    """As a guest's, with the real agent of this host behind them."""
+    with stand_in(tmp_path_factory.mktemp("agent")) as ports:
+        yield ports

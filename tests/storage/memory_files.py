@@ -160,6 +160,7 @@ class MemoryDisk:
     ignores_syncs: bool = False
     capacity: int = 1 << 28
     reads: int = 0
+    remembers: bool = True
 
 
 class MemoryFiles:

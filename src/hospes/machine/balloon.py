@@ -7,7 +7,8 @@ from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.devices.virtio.balloon import PAGE_SHIFT, VirtioBalloon
-from hospes.spec.vm import PAGE_BYTES, format_size
+from hospes.spec.size import format_size
+from hospes.spec.vm import PAGE_BYTES
 
 ANSWER_SECONDS: Final = 5.0
 TAGS: Final = MappingProxyType(

@@ -4,7 +4,7 @@ import os
 import queue
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -95,16 +95,26 @@ class Disk:
 
 
 class Disks:
-    """All disks of a machine; `remarks` are the sentences they had for the user, each once."""
+    """All disks of a machine; `remarks` are the sentences they had for the user, each once.
 
-    def __init__(self, specs: Iterable[DiskSpec], ring: Job) -> None:
+    `on_remark` gets each when it comes, in whichever thread that is.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[DiskSpec],
+        ring: Job,
+        places: Sequence[Path] = (),
+        on_remark: Report | None = None,
+    ) -> None:
         self.all: list[Disk] = []
         self.remarks: list[str] = []
+        self._on_remark = on_remark
         try:
             for number, spec in enumerate(specs):
                 name = f"disk{number}"
-                executor = DiskThreads(f"hospes {name}", ring, self._report)
-                self.all.append(Disk(name, spec, open_disk(spec), executor))
+                executor = DiskThreads(f"hospes {name}", ring, self.report)
+                self.all.append(Disk(name, spec, open_disk(spec, places), executor))
         except BaseException:
             self.close()
             raise
@@ -116,29 +126,43 @@ class Disks:
             try:
                 disk.close()
             except HospesError as error:
-                self._report(str(error))
+                self.report(str(error))
 
-    def _report(self, message: str) -> None:
+    def settled(self) -> "list[BlockDevice]":
+        """The disks' contents, once everything begun has been done."""
+        for disk in self.all:
+            disk.executor.wait()
+        return [disk.device for disk in self.all]
+
+    def report(self, message: str) -> None:
+        """Keep a sentence for the user, and pass it on."""
         if message not in self.remarks:
             self.remarks.append(message)
+            if self._on_remark is not None:
+                self._on_remark(message)
 
 
-def open_disk(spec: DiskSpec) -> "BlockDevice":
-    """The image in a file, locked; or a new one that is gone when it is closed."""
+def open_disk(spec: DiskSpec, places: Sequence[Path] = ()) -> "BlockDevice":
+    """The image in a file, locked; or a new one that is gone when it is closed.
+
+    Backing files may lie below `places`.
+    """
     # Here, for it costs a machine without disks a part of its start.
-    from hospes.storage.chain import open_image
+    from hospes.storage.chain import Surroundings, open_image
     from hospes.storage.create import create_image
 
+    base = () if spec.base is None else (spec.base.parent,)
+    around = Surroundings(places=(*places, *base))
     if spec.path is not None:
-        return open_image(spec.path, spec.format, writable=not spec.read_only)
+        return open_image(spec.path, spec.format, writable=not spec.read_only, around=around)
     directory = Path(os.environ.get("TMPDIR") or SCRATCH_DIRECTORY)
     try:
         with tempfile.TemporaryDirectory(prefix="hospes-", dir=directory) as place:
             path = Path(place) / "scratch"
-            kind = spec.format or DiskFormat.RAW
-            create_image(path, spec.size_bytes, kind)
+            kind = spec.format or (DiskFormat.QCOW2 if spec.base else DiskFormat.RAW)
+            create_image(path, spec.size_bytes, kind, backing=spec.base, around=around)
             # The file has no name once the directory is gone, so nothing can leave it behind.
-            return open_image(path, kind, writable=True)
+            return open_image(path, kind, writable=True, around=around)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise HospesError(

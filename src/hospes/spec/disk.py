@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
-from hospes.spec.vm import parse_size
+from hospes.spec.size import parse_size
 
 SECTOR_BYTES: Final = 512
 SERIAL_MAX_BYTES: Final = 20
@@ -28,7 +28,11 @@ class VirtioBus(StrEnum):
 
 @dataclass(frozen=True)
 class DiskSpec:
-    """One disk: an existing image, or with size_bytes and no path a new one."""
+    """One disk: an existing image, or without a path a new one for this run.
+
+    A new one has size_bytes, or begins with what is on the image `base`, which is only read. An
+    existing one may have its backing file beside `base`.
+    """
 
     path: Path | None = None
     format: DiskFormat | None = None
@@ -36,9 +40,10 @@ class DiskSpec:
     read_only: bool = False
     serial: str = ""
     bus: VirtioBus | None = None
+    base: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.path is None and self.size_bytes is None:
+        if self.path is None and self.size_bytes is None and self.base is None:
             raise HospesError("a disk needs a file or a size; write it like data.qcow2 or size=20G")
         if self.path is not None and self.size_bytes is not None:
             raise HospesError(

@@ -1,15 +1,13 @@
 """What a user asks for when asking for a machine: frozen, checked, each refusal one sentence."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hospes.base.errors import HospesError
-
-if TYPE_CHECKING:
-    from hospes.spec.disk import DiskSpec
+from hospes.spec.disk import DiskSpec
+from hospes.spec.size import format_size
 
 CPUS_MAX: Final = 64
 DISKS_MAX: Final = 24
@@ -19,9 +17,6 @@ MEMORY_MAX_BYTES: Final = 1 << 40
 MEMORY_DEFAULT_BYTES: Final = 1 << 30
 APPEND_MAX_BYTES: Final = 1023
 """Linux on RISC-V keeps 1024 bytes of command line, the terminating zero included."""
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class EngineKind(StrEnum):
@@ -42,9 +37,11 @@ class InterruptKind(StrEnum):
 class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
-    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware. With `ports`, it
-    has a console with many ports (spec/ports.py) for what goes on beside its consoles; with
-    `balloon`, the guest can be asked to make do with less memory.
+    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
+    With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
+    Backing files of disks may lie in the directories `allow`, besides the disk's own.
+    With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -54,8 +51,10 @@ class VmSpec:
     cpus: int = 1
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
-    disks: "tuple[DiskSpec, ...]" = ()
+    disks: tuple[DiskSpec, ...] = ()
     interrupts: InterruptKind | None = None
+    from_disk: bool = False
+    allow: tuple[Path, ...] = ()
     ports: bool = False
     balloon: bool = False
 
@@ -78,23 +77,13 @@ class VmSpec:
         return InterruptKind.AIA if self.bios is None else InterruptKind.PLIC
 
 
-def parse_size(text: str, what: str = "memory") -> int:
-    """Bytes from texts such as `512M`, `1.5G`, `4GiB`; units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise HospesError(f"{what} {text!r} is not a size; write it like 512M or 2G")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
-
-
-def format_size(size_bytes: int) -> str:
-    """A size as a user writes it: the largest unit that leaves a whole number."""
-    for unit in "TGMK":
-        if size_bytes and size_bytes % _UNITS[unit.lower()] == 0:
-            return f"{size_bytes // _UNITS[unit.lower()]}{unit}"
-    return str(size_bytes)
-
-
 def _check_boot(spec: VmSpec) -> None:
+    if spec.from_disk and not spec.disks:
+        raise HospesError("there is no disk to boot from; give --disk or the name of an image")
+    if spec.from_disk and spec.bios is not None:
+        raise HospesError(f"firmware {spec.bios} boots by itself; leave it out to boot from a disk")
+    if spec.from_disk and spec.kernel is None and spec.initrd is None:
+        return
     if spec.kernel is None and spec.bios is None:
         raise HospesError("there is nothing to boot; give --kernel, --bios or the name of an image")
     if spec.initrd is not None and spec.kernel is None:

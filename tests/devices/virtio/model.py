@@ -164,7 +164,7 @@ class ModelPacked(ModelRing):
 
     def device_listens(self, before: int, now: int) -> bool:
         event, flags = self.peek(self.device, "HH")
-        if not self.event_index:
-            return flags == 0
-        assert flags == 2
+        if flags == 0:
+            return True
+        assert (flags, self.event_index) == (2, True)
         return any(self.event(position) == event for position in range(before, now))

@@ -26,8 +26,11 @@ class Discards:
     """Guest memory of a terabyte that notes what is given back, in pages."""
 
     def __init__(self, ram) -> None:
-        self.read, self.write, self.base = ram.read, ram.write, ram.base
+        self._ram, self.base = ram, ram.base
         self.ranges: list[tuple[int, int]] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._ram, name)
 
     def discard(self, gpa: int, count: int) -> None:
         if not self.base <= gpa < 1 << 40:

@@ -94,7 +94,7 @@ def test_state_of_functions_is_among_the_parts(kind: InterruptKind) -> None:
     config = ECAM + (3 << 15)
     for offset, value in ((0x10, 0), (0x14, 4), (0x04, 6)):
         board.bus.write(config + offset, 4, value)
-    assert board.bus.read(0x4_0000_0012, 2) == 2
+    assert board.bus.read(0x4_0000_0012, 2) == 2  # a queue per hart
     for name, part in board.parts.items():
         wire.restore(other.parts[name], wire.encode(part))
     assert other.bus.read(0x4_0000_0012, 2) == 0xFFFF

@@ -35,8 +35,17 @@ def drive_external(h: Hart) -> None:
 
 
 def receive_message(h: Hart, identity: int) -> None:
-    """A message arrives: its identity becomes pending, or is ignored if it does not exist."""
-    if identity != 0 and identity <= IDENTITIES:
-        word = (identity >> 6) & (FILE_WORDS - 1)
-        h.eip[word] = h.eip[word] | (1 << (identity & 63))
-        drive_external(h)
+    """A message arrives: its identity becomes pending, or is ignored if it does not exist.
+
+    That can only raise the line, so what else is pending does not matter.
+    """
+    if identity == 0 or identity > IDENTITIES:
+        return
+    word = (identity >> 6) & (FILE_WORDS - 1)
+    bit = 1 << (identity & 63)
+    h.eip[word] = h.eip[word] | bit
+    if (h.eie[word] & bit) != 0 and h.eidelivery == DELIVERED:
+        threshold = h.eithreshold
+        if threshold == 0 or identity < threshold:
+            h.lines = h.lines | SEI
+            poll_interrupts(h)
