@@ -66,7 +66,7 @@ def test_the_real_agent_runs_programs(ports: StandInPorts) -> None:
         ran = agent.capture("/bin/sh", ["-c", 'printf "$1"; echo no >&2; exit 3', "sh", "a b"], 20)
         assert (ran.exit_code, ran.output, ran.errors) == (3, b"a b", b"no\n")
         assert agent.capture("sh", ["-c", "kill -9 $$"], 20).exit_code == 137
-        with pytest.raises(AgentRefusal, match="refuses guest-exec: .*No such file"):
+        with pytest.raises(AgentRefusal, match=r"refuses guest-exec: .*No such file"):
             agent.execute("/no/such/program", [])
         with pytest.raises(HospesError, match=r"did not end within 0\.1 s"):
             agent.capture("sleep", ["1"], 0.1)
@@ -99,7 +99,7 @@ def test_a_disabled_command_is_told_of(tmp_path: Path) -> None:
         ports = StandInPorts(path, 0)
         with open_agent(ports) as agent:
             assert "guest-exec" not in agent.info().enabled
-            with pytest.raises(AgentRefusal, match=r"does not offer guest-exec; allow it in .*conf"):
+            with pytest.raises(AgentRefusal, match=r"does not offer guest-exec; allow it in"):
                 agent.execute("/bin/true", [])
 
 

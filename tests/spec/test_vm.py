@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hospes.base.errors import HospesError
-from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 KERNEL = Path("/k")
 
@@ -14,6 +14,20 @@ KERNEL = Path("/k")
 def test_defaults() -> None:
     spec = VmSpec(kernel=KERNEL)
     assert (spec.cpus, spec.memory_bytes, spec.engine) == (1, 1 << 30, EngineKind.THREADED)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({}, InterruptKind.AIA),
+        ({"bios": KERNEL}, InterruptKind.PLIC),
+        ({"interrupts": "plic"}, InterruptKind.PLIC),
+        ({"interrupts": "plic", "bios": KERNEL}, InterruptKind.PLIC),
+        ({"interrupts": "aia"}, InterruptKind.AIA),
+    ],
+)
+def test_firmware_gets_the_plic(values: dict[str, Any], kind: InterruptKind) -> None:
+    assert VmSpec(**{"kernel": KERNEL, **values}).interrupt_kind is kind
 
 
 @pytest.mark.parametrize(
@@ -28,6 +42,8 @@ def test_defaults() -> None:
         ({"memory_bytes": (1 << 20) + 1}, "not a multiple of 4096; ask for 1052672"),
         ({"append": "x" * 1024}, "has 1024 bytes, but Linux on RISC-V keeps only 1023"),
         ({"append": "a\nb"}, "control characters"),
+        ({"interrupts": "pic"}, "no interrupt architecture 'pic'; choose aia or plic"),
+        ({"interrupts": "aia", "bios": KERNEL}, "firmware /k cannot have AIA"),
         ({"engine": "qemu"}, "no engine 'qemu'; choose threaded or reference"),
     ],
 )

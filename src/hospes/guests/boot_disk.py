@@ -44,14 +44,14 @@ def find_boot_files(disks: Sequence[Volume]) -> BootContent:
     reasons: list[HospesError] = []
     for disk in disks:
         systems = _systems(disk, reasons)
-        for system in systems:
-            try:
-                found = _linked(systems, system) or _newest(systems, system)
-            except HospesError as error:
-                reasons.append(error)
-                continue
-            if found is not None:
-                return _content(disk, systems, *found)
+        for look in (_linked, _newest):
+            for system in systems:
+                try:
+                    found = look(systems, system)
+                    if found is not None:
+                        return _content(disk, systems, *found)
+                except HospesError as error:
+                    reasons.append(error)
     if reasons:
         raise reasons[0]
     names = " and ".join(disk.name for disk in disks) or "no disk"
@@ -108,7 +108,7 @@ def _sibling(kernel: File) -> File | None:
     return File(kernel.system, where, inode) if inode is not None else None
 
 
-def _newest(systems: list[FileSystem], system: FileSystem) -> tuple[File, File | None] | None:
+def _newest(_: list[FileSystem], system: FileSystem) -> tuple[File, File | None] | None:
     """Without links: the kernel with the highest release, in /boot or at the root of a /boot."""
     for folder in FOLDERS:
         kernels = sorted(_versioned(system, folder), key=lambda one: _by_version(one.name))

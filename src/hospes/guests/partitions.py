@@ -69,7 +69,7 @@ def partitions(disk: Volume) -> list[Partition]:
     sectors = disk.size_bytes // SECTOR_BYTES
     return [
         Partition(disk, number, start * SECTOR_BYTES, count * SECTOR_BYTES)
-        for number, start, count in found
+        for number, start, count in sorted(found)
         if start > 0 and count > 0 and start + count <= sectors
     ]
 

@@ -43,7 +43,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
-    made anew. `agent` is the one its guest runs.
+    made anew. `terminals` are the kinds the guest knows, if it does not know all.
+
+    `agent` says who runs commands in the guest: our script, or qemu-guest-agent. An image with a
+    root disk names its file in `disk`; its `wanted` packages and `disk_bytes` are what it takes to
+    make it again.
     """
 
     name: str
@@ -55,6 +59,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     append: str
     modules: tuple[str, ...] = ()
     agent: str = OWN_AGENT
+    cloud_init: bool = False
+    terminals: tuple[str, ...] = ()
+    disk: str = ""
+    description: str = ""
+    wanted: tuple[str, ...] = ()
+    disk_bytes: int = 0
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -70,6 +80,11 @@ class Image(msgspec.Struct, frozen=True):
     @property
     def initrd(self) -> Path:
         return self.directory / "initrd"
+
+    @property
+    def disk(self) -> Path | None:
+        """The root disk, which machines only read; None if the image has none."""
+        return self.directory / self.manifest.disk if self.manifest.disk else None
 
     @property
     def size_bytes(self) -> int:

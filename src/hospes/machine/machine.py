@@ -15,6 +15,7 @@ from hospes.base.progress import Progress, silent
 from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles
+from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
@@ -194,6 +195,19 @@ class Machine:
     def stream_names(self) -> Sequence[str]:
         """The ports that nothing in the guest listens on of its own accord."""
         return STREAM_PORTS if self.spec.ports else ()
+
+    def balloon(self, target_bytes: int) -> None:
+        """Ask the guest to make do with target_bytes of its memory; what it gives up goes back to
+        the host, as fast as the guest finds it. All of its memory again: it gets everything back.
+        """
+        memory_bytes = self.spec.memory_bytes
+        self._call(lambda: leave(self._powered.board.balloon, memory_bytes, target_bytes))
+
+    def memory_statistics(self, seconds: float = ANSWER_SECONDS) -> MemoryStatistics:
+        """What the guest says about its memory now; HospesError if it says nothing in time."""
+        inquiry = Inquiry()
+        self._call(lambda: inquiry.begin(self._powered.board.balloon))
+        return inquiry.result(seconds)
 
     def registers(self, hart: int = 0) -> Registers:
         """A hart's registers, between two instructions."""

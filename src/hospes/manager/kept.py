@@ -7,12 +7,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from hospes.base.errors import HospesError
-from hospes.manager.launch import launch, own_disks
+from hospes.manager.launch import launch, own_disks, own_root
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.ran import Ran
+from hospes.manager.seed import NAMELESS, Wishes, keep_seed
 from hospes.manager.stopping import wait_for_end
 from hospes.manager.store import MachineDirectory, Store
-from hospes.manager.verbs.run import Ran
 from hospes.spec.machine import MachineSpec
 
 ALL_LINES: Final = -1
@@ -24,6 +25,7 @@ def run_kept(
     m: Manager,
     asked: MachineSpec,
     disks: Sequence[str],
+    wishes: Wishes,
     name: str | None,
     words: Sequence[str],
     detach: bool,
@@ -34,7 +36,10 @@ def run_kept(
     """
 
     def fill(directory: Path) -> MachineSpec:
-        return replace(asked, disks=own_disks(disks, directory))
+        host_name = name or asked.image or NAMELESS
+        seeds = keep_seed(directory, asked.image, host_name, wishes, m.progress)
+        root = own_root(asked.image, directory, m.progress)
+        return replace(asked, disks=(*root, *own_disks(disks, directory), *seeds))
 
     machine = Store().create(name, fill)
     watched = not detach and m.terminal is not None

@@ -1,6 +1,7 @@
 """Starting a machine's process: what was asked for becomes what the process is given."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,13 +16,36 @@ from hospes.base.record import pack
 from hospes.guests import catalogue
 from hospes.guests.describe import describe
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.manager.driver import drive
 from hospes.manager.store import MachineDirectory, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
 from hospes.spec.machine import WORKER_LOG_FILE, Boot
 from hospes.worker.report import unpack_lines
 
+ROOT_FILE: Final = "root.qcow2"
+BASE_FILE: Final = "base.qcow2"
 SHELL_WORD: Final = "hospes.shell"
 READ_BYTES: Final = 4096
+
+
+def own_root(image: str | None, directory: Path, progress: Progress) -> tuple[DiskSpec, ...]:
+    """The root disk of a machine made from an image that has one: a layer on the image's.
+
+    The image's disk becomes a file of the machine, too, by a hard link where that can be: whatever
+    happens to the image, the machine keeps what it is based on.
+    """
+    base = image and catalogue.ensure(image, progress, driver=drive).disk
+    if not base:
+        return ()
+    from hospes.storage.create import create_image
+
+    try:
+        os.link(base, directory / BASE_FILE)
+    except OSError:
+        shutil.copyfile(base, directory / BASE_FILE)
+    root, kind = directory / ROOT_FILE, DiskFormat.QCOW2
+    create_image(root, None, kind, backing=directory / BASE_FILE, backing_format=kind)
+    return (DiskSpec(Path(ROOT_FILE), kind),)
 
 
 def own_disks(wanted: Sequence[str], directory: Path) -> tuple[DiskSpec, ...]:
@@ -46,27 +70,33 @@ def boot_of(
 ) -> Boot:
     """What a machine's process is given; `words` are added to the kernel's command line."""
     spec = machine.spec
-    agent = catalogue.ensure(spec.image, progress).manifest.agent if spec.image else ""
-    shell = [SHELL_WORD] if agent == OWN_AGENT else []
+    agent = _agent(spec.image, progress) if spec.image else ""
+    own = {OWN_AGENT: [SHELL_WORD], QEMU_AGENT: [f"systemd.hostname={machine.name}"]}
     return Boot(
         spec=describe(
             spec.image,
             kernel=spec.kernel,
             initrd=spec.initrd,
             bios=spec.bios,
-            append=" ".join(filter(None, [*shell, spec.append, *words])),
+            append=" ".join(filter(None, [*own.get(agent, ()), spec.append, *words])),
             memory=spec.memory,
             cpus=spec.cpus,
             engine=spec.engine,
             disks=[_placed(disk, machine.path) for disk in spec.disks],
+            interrupts=spec.interrupts,
             allow=spec.allow,
             agent=agent == OWN_AGENT,
-            ports=agent == QEMU_AGENT,
+            own_root=(machine.path / ROOT_FILE).exists(),
             progress=progress,
+            driver=drive,
         ),
         agent=agent,
         paused=paused,
     )
+
+
+def _agent(image: str, progress: Progress) -> str:
+    return catalogue.ensure(image, progress, driver=drive).manifest.agent
 
 
 def _placed(disk: DiskSpec, directory: Path) -> DiskSpec:

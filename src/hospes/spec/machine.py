@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from hospes.spec.disk import DiskSpec
-from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 SPEC_FILE: Final = "machine.json"
 LOCK_FILE: Final = "lock"
@@ -37,6 +37,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     cpus: int = 1
     engine: EngineKind = EngineKind.THREADED
     disks: tuple[DiskSpec, ...] = ()
+    interrupts: InterruptKind | None = None
     allow: tuple[Path, ...] = ()
 
 

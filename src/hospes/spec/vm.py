@@ -10,7 +10,7 @@ from hospes.spec.disk import DiskSpec
 from hospes.spec.size import format_size
 
 CPUS_MAX: Final = 64
-DISKS_MAX: Final = 6
+DISKS_MAX: Final = 24
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40
@@ -26,14 +26,22 @@ class EngineKind(StrEnum):
     REFERENCE = "reference"
 
 
+class InterruptKind(StrEnum):
+    """Which interrupt architecture the machine has."""
+
+    AIA = "aia"
+    PLIC = "plic"
+
+
 @dataclass(frozen=True)
 class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
+    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
     With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
-    consoles.
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -44,9 +52,11 @@ class VmSpec:
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
     disks: tuple[DiskSpec, ...] = ()
+    interrupts: InterruptKind | None = None
     from_disk: bool = False
     allow: tuple[Path, ...] = ()
     ports: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)
@@ -54,8 +64,17 @@ class VmSpec:
         _check_cpus(self.cpus)
         _check_memory(self.memory_bytes)
         _check_engine(self.engine)
+        _check_interrupts(self.interrupts, self.bios)
         if len(self.disks) > DISKS_MAX:
             raise HospesError(f"{len(self.disks)} disks cannot be had; ask for up to {DISKS_MAX}")
+
+
+    @property
+    def interrupt_kind(self) -> InterruptKind:
+        """What was asked for, or goes with what is booted."""
+        if self.interrupts is not None:
+            return InterruptKind(self.interrupts)
+        return InterruptKind.AIA if self.bios is None else InterruptKind.PLIC
 
 
 def _check_boot(spec: VmSpec) -> None:
@@ -106,3 +125,14 @@ def _check_engine(engine: str) -> None:
     if engine not in EngineKind.__members__.values():
         names = " or ".join(kind.value for kind in EngineKind)
         raise HospesError(f"there is no engine {engine!r}; choose {names}")
+
+
+def _check_interrupts(kind: str | None, bios: Path | None) -> None:
+    if kind is not None and kind not in InterruptKind.__members__.values():
+        names = " or ".join(kind.value for kind in InterruptKind)
+        raise HospesError(f"there is no interrupt architecture {kind!r}; choose {names}")
+    if kind == InterruptKind.AIA and bios is not None:
+        raise HospesError(
+            f"firmware {bios} cannot have AIA, which is of supervisor level here; "
+            "leave out --interrupts aia or --bios"
+        )

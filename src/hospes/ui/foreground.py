@@ -36,8 +36,8 @@ class Foreground:
                 print("Ctrl-] leaves the guest.", file=sys.stderr, flush=True)
                 stack.callback(print, file=sys.stderr)  # off the guest's last line
                 stack.enter_context(RawTerminal(source))
-                stack.callback(self._set_raw, False)
-                self._set_raw(True)
+                stack.callback(self.set_raw, False)
+                self.set_raw(True)
                 files = vm.join_console(source, drain, LeaveKey(vm.stop), vm.stop)
             else:
                 files = vm.join_console(None, drain, on_end=vm.stop)
@@ -105,7 +105,8 @@ class Foreground:
         with suppress(OSError):
             os.write(sys.stderr.fileno(), text.encode())
 
-    def _set_raw(self, raw: bool) -> None:
+    def set_raw(self, raw: bool) -> None:
+        """Whether the terminal no longer returns to the first column by itself."""
         self._raw = raw
 
     def environment(self) -> dict[str, str]:

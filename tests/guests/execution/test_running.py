@@ -162,7 +162,7 @@ def test_another_user(ports: StandInPorts) -> None:
 
 
 def test_a_user_who_does_not_exist(ports: StandInPorts) -> None:
-    with pytest.raises(HospesError, match="'ls' cannot be started in the guest: .*no such user"):
+    with pytest.raises(HospesError, match=r"'ls' cannot be started in the guest: .*no such user"):
         run(ports, "ls", user="no-such-user")
     assert ports.free()
 
@@ -282,7 +282,7 @@ def test_a_guest_that_goes_is_told_of(ports: StandInPorts) -> None:
             execution.step(1)
         subprocess.run(["pkill", "-KILL", "-f", "hospes-exec"], check=True)
         subprocess.run(["pkill", "-KILL", "-f", "sleep 87654"], check=True)
-        with pytest.raises(HospesError, match="The end of the command .* is not known"):
+        with pytest.raises(HospesError, match=r"The end of the command .* is not known"):
             execution.run(SECONDS)
 
 

@@ -12,7 +12,8 @@ from typing import Final
 # the end of its port, hangs up on the command and ends the relays; nothing is left at the ports.
 #
 # Until both marks are written, errors go to the agent, which captures them. `env` gives back the
-# signals that a shell takes from what it runs in the background.
+# signals that a shell takes from what it runs in the background. `reach` waits for a command that
+# has not become the leader of its group yet.
 SUPERVISOR: Final = r"""
 mark=$'\377'$1 ports=$2 output=$3 control=$4 input=$5 user=$6 directory=$7 terminal=$8
 shift 8
@@ -59,15 +60,22 @@ join_terminal() {
 	exec 7<&-
 }
 
+reach() {
+	until kill -s "$1" -- "-$session"; do
+		kill -s 0 "$session" || return
+		sleep 0.01
+	done
+}
+
 watch() {
 	while read -r verb first second; do
 		case $verb in
-		signal) kill -s "$first" -- "-$session" ;;
+		signal) reach "$first" ;;
 		size) stty -F "$terminal" rows "$first" cols "$second" ;;
 		esac
 	done
-	kill -s HUP -- "-$session"
-	kill -s CONT -- "-$session"
+	reach HUP
+	reach CONT
 	kill -s KILL 0
 }
 

@@ -15,8 +15,8 @@ from hospes.guests.qga import CALL_SECONDS, CONNECT_SECONDS, open_agent
 from hospes.guests.qga_protocol import printable
 from hospes.guests.transfer.extraction import Extraction
 from hospes.guests.transfer.packing import Packing
-from hospes.guests.transfer.placement import Kind, Placement, Source, place, source_of
-from hospes.guests.transfer.tar_stream import TarStream
+from hospes.guests.transfer.placement import Kind, Placement, place, source_of
+from hospes.guests.transfer.tar_stream import Entry, EntryKind, TarStream
 
 KEPT_ERROR_BYTES: Final = 4096
 CHANGED_MEANWHILE: Final = 1
@@ -31,6 +31,13 @@ elif [ -d "$(dirname -- "$1")" ]; then echo missing
 else echo nowhere
 fi
 readlink -f -- "$1" || printf '%s\\n' "$1"
+"""
+
+# Sends what is at a path, once symbolic links are followed.
+SEND: Final = """
+path=$(readlink --canonicalize-existing --verbose -- "$1") || exit 2
+name=${path##*/}
+exec tar --create --file=- --format=pax --directory="${path%/*}/" -- "./$name"
 """
 
 
@@ -69,17 +76,14 @@ class Copier:
     def copy_in(self, host_path: str | Path, guest_path: str) -> Copied:
         """Copy a file or a directory with all that is in it into the guest."""
         source = source_of(os.fspath(host_path))
-        path = Path(source.directory, source.name)
-        if source.name == ".":
-            path = path.resolve()
-        is_directory = path.is_dir() and not path.is_symlink()
-        if not os.path.lexists(path) or (source.name == "." and not is_directory):
-            what = "directory" if source.name == "." else "file or directory"
-            raise HospesError(f"There is no {what} {os.fspath(host_path)!r} here to copy.")
+        path = Path(source.path).resolve()
+        is_directory = path.is_dir()
+        if not path.exists() or (source.path.endswith("/") and not is_directory):
+            raise HospesError(f"There is no {os.fspath(host_path)!r} here to copy.")
         target = absolute(guest_path)
         where = place(source, is_directory, target, *self._probe(target))
-        meter = Meter(f"copying {path.name}", self.progress)
-        meter.total = 0 if is_directory else path.lstat().st_size
+        meter = Meter(f"copying {source.title or path.name}", self.progress)
+        meter.total = 0 if is_directory else path.stat().st_size
         packing = Packing(path, f"./{where.name}" if where.name else ".", meter)
         tar = ["tar", "--extract", "--file=-", "--preserve-permissions", "--no-same-owner"]
         tar += ["--no-overwrite-dir", f"--directory={where.directory}"]
@@ -101,9 +105,13 @@ class Copier:
         source = source_of(absolute(guest_path))
         target = os.fspath(host_path)
         meter = Meter(f"copying {source.title or guest_path}", self.progress)
-        extraction = Extraction(source.name, _Choose(source, target), meter)
-        tar = ["tar", "--create", "--file=-", "--format=pax"]
-        tar += [f"--directory={source.directory}", "--", f"./{source.name}"]
+
+        def choose(top: Entry) -> Placement:
+            meter.total = top.size_bytes
+            return place(source, top.kind is EntryKind.DIRECTORY, target, *look(target))
+
+        extraction = Extraction(choose, meter)
+        tar = ["sh", "-c", SEND, "sh", source.path]
         errors, stream = _Errors(), TarStream()
 
         def take(data: bytes) -> None:
@@ -165,7 +173,11 @@ class _Errors:
     @property
     def first(self) -> str:
         lines = self._text.decode("utf-8", "replace").strip().splitlines()
-        return printable(lines[0]).removeprefix("tar: ") if lines else "it gives no reason"
+        return (
+            printable(lines[0]).removeprefix("tar: ").removeprefix("readlink: ")
+            if lines
+            else "it gives no reason"
+        )
 
 
 def absolute(guest_path: str) -> str:
@@ -173,17 +185,6 @@ def absolute(guest_path: str) -> str:
     if not guest_path:
         raise HospesError("The path in the guest is empty; give one such as '/root'.")
     return posixpath.join("/", guest_path)
-
-
-@dataclass(frozen=True)
-class _Choose:
-    """Where on the host the copy goes, asked when it is known what it is."""
-
-    source: Source
-    target: str
-
-    def __call__(self, is_directory: bool) -> Placement:
-        return place(self.source, is_directory, self.target, *look(self.target))
 
 
 def look(target: str) -> tuple[Kind, str]:

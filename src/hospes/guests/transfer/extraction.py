@@ -19,7 +19,9 @@ from hospes.guests.transfer.placement import Placement
 from hospes.guests.transfer.tar_stream import Data, Entry, EntryEnd, EntryKind, Event
 
 LONGEST_NAME_BYTES: Final = 4096
-HOLE: Final = bytes(4096)
+BLOCK_BYTES: Final = 4096
+ZEROS: Final = bytes(BLOCK_BYTES)
+FEW_ZEROS: Final = bytes(512)
 REMEMBERED: Final = 100
 OPEN_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,16 +39,17 @@ class OpenDirectory:
 
 
 class Extraction:
-    """Takes the entries of a stream; `choose` is asked, at the first, where the copy goes.
+    """Takes the entries of a stream; `choose` is asked with the first where the copy goes.
 
     Setuid, setgid and sticky bits are dropped; devices and FIFOs are `skipped`. `moved` is told the
     bytes of files as they go.
     """
 
     def __init__(
-        self, top: str, choose: Callable[[bool], Placement], moved: Callable[[int], object]
+        self, choose: Callable[[Entry], Placement], moved: Callable[[int], object]
     ) -> None:
-        self._top, self._choose, self._moved = top, choose, moved
+        self._choose, self._moved = choose, moved
+        self._top = ""
         self._prefix: Path | None = None
         self._open: list[OpenDirectory] = []
         self._entry: Entry | None = None
@@ -90,9 +93,9 @@ class Extraction:
         self._open.clear()
 
     def _begin(self, entry: Entry) -> None:
-        path = components(entry.name, self._top)
         if self._prefix is None:
-            self._start(path, entry)
+            self._start(entry)
+        path = components(entry.name, self._top)
         self._where = path = (self._prefix or ()) + path
         self._entry = entry
         if not path:
@@ -115,11 +118,12 @@ class Extraction:
         elif len(self.skipped) < REMEMBERED:
             self.skipped.append("/".join(path))
 
-    def _start(self, path: Path, entry: Entry) -> None:
-        """The first entry is what was asked for."""
-        if path:
+    def _start(self, entry: Entry) -> None:
+        """The first entry is what was asked for; its name is that of all others' top."""
+        self._top, *below = components(entry.name) or (".",)
+        if below:
             raise GuestError(f"it began with {printable(entry.name)!r}")
-        where = self._choose(entry.kind is EntryKind.DIRECTORY)
+        where = self._choose(entry)
         self._prefix = (where.name,) if where.name else ()
         root = os.open(where.directory, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
         self._open = [OpenDirectory((), root, None)]
@@ -175,12 +179,12 @@ class Extraction:
             os.close(holder)
 
     def _write(self, data: bytes) -> None:
-        """Write a piece; whole blocks of zeros become holes."""
-        if HOLE in data:
+        """Write a piece to a new file, which is zero where nothing is written."""
+        if FEW_ZEROS in data:
             at = 0
             while at < len(data):
-                end = at + len(HOLE) - (self._written + at) % len(HOLE)
-                if data[at:end] != HOLE:
+                end = min(at + BLOCK_BYTES - (self._written + at) % BLOCK_BYTES, len(data))
+                if data[at:end] != ZEROS[: end - at]:
                     self._write_all(memoryview(data)[at:end], self._written + at)
                 at = end
         else:
@@ -205,8 +209,8 @@ class Extraction:
         self._file = -1
 
 
-def components(name: str, top: str) -> Path:
-    """A name from the stream, relative to what was asked for (`top`; "." for contents)."""
+def components(name: str, top: str = ".") -> Path:
+    """A name from the stream, relative to its top, which may be "."."""
     raw = name.encode("utf-8", "surrogateescape")
     parts = tuple(part for part in _checked(name).split("/") if part not in ("", "."))
     if name.startswith("/") or ".." in parts or len(raw) > LONGEST_NAME_BYTES:

@@ -19,18 +19,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be copied: the directory it is seen from, and its name there.
+    """What is to be copied; with `contents`, what is in a directory and not the directory.
 
-    The name "." stands for a directory's contents. `title` is what a copy is called.
+    A source that is a symbolic link is followed, as scp does; `title` is what its copy is called.
     """
 
-    directory: str
-    name: str
+    path: str
     title: str
 
     @property
     def contents(self) -> bool:
-        """Whether the contents go to the target, and not the directory as a whole."""
         return not self.title
 
 
@@ -43,14 +41,9 @@ class Placement:
 
 
 def source_of(path: str) -> Source:
-    """A source as the user gave it: `DIR/.` means its contents, `LINK/` what it points to."""
-    last = path.rpartition("/")[2]
+    """A source as the user gave it: `DIR/.` means its contents."""
     title = posixpath.basename(path.rstrip("/"))
-    if last == "." or not title:
-        return Source(path, ".", "")
-    if last in ("", ".."):
-        return Source(path, ".", "" if title in (".", "..") else title)
-    return Source(posixpath.dirname(path) or ".", title, title)
+    return Source(path, "" if title in (".", "..") else title)
 
 
 def place(source: Source, is_directory: bool, target: str, kind: Kind, real: str) -> Placement:

@@ -102,9 +102,7 @@ def convert(
     around = _around(allow)
     if is_foreign(source) or is_foreign(target):
         if compress:
-            raise HospesError(
-                f"disk {target} cannot be compressed on the way; convert it again"
-            )
+            raise HospesError(f"disk {target} cannot be compressed on the way; convert it again")
         convert_foreign(source, source_format, target, format, around)
         return None if is_foreign(target) else image_info(target, format)
     convert_image(
