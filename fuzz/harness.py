@@ -7,7 +7,7 @@ take more than CASE_SECONDS. `python -m fuzz.uart --seconds 60` runs one; a fail
 import argparse
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from hospes.base.clock import ManualClock
@@ -37,6 +37,17 @@ class Ram:
         """Store."""
         at = self._at(gpa, len(data))
         self.bytes[at : at + len(data)] = data
+
+    def windows(self, parts: Iterable[tuple[int, int]]) -> list[memoryview]:
+        """The bytes themselves."""
+        view = memoryview(self.bytes)
+        places = [(self._at(gpa, count), count) for gpa, count in parts]
+        return [view[at : at + count] for at, count in places]
+
+    def filled(self, parts: Iterable[tuple[int, int]]) -> None:
+        """Checked."""
+        for gpa, count in parts:
+            self._at(gpa, count)
 
     def _at(self, gpa: int, count: int) -> int:
         if not RAM_BASE <= gpa <= RAM_BASE + RAM_BYTES - count:

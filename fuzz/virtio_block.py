@@ -1,20 +1,24 @@
-"""Fuzz target: virtio block with random requests, rings and resets over a disk with moods."""
+"""Fuzz target: virtio block, two queues of either format, resets, over a disk with moods."""
 
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fuzz.harness import RAM_BASE, RAM_BYTES, Line, Ram, access, main, odd_number
-from fuzz.virtio import SIZE, scribble, set_up
+from fuzz.virtio import QUEUE_SPACING, SIZE, restart_queue, scribble, set_up
 
 from hospes.base.errors import HospesError
 from hospes.devices.bus import Bus
 from hospes.devices.virtio.block import IN_FLIGHT_BYTES_MAX, IN_FLIGHT_MAX, VirtioBlock
 from hospes.devices.virtio.block_request import REQUEST_BYTES_MAX
+from hospes.devices.virtio.function import RING_PACKED
 from hospes.devices.virtio.mmio import VirtioMmio
+from hospes.devices.virtio.packed import AVAIL, USED
 
 SLOT = 0x1000_1000
 DISK_BYTES = 64 << 10
+
+Part = tuple[int, int, int]
 
 
 class Disk:
@@ -37,6 +41,12 @@ class Disk:
         self._do(offset, length, changes=False)
         return bytes(length)
 
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview]) -> bool:
+        """Sometimes."""
+        length = sum(map(len, buffers))
+        assert 0 <= offset <= offset + length <= DISK_BYTES
+        return self._chance.random() < 0.5
+
     def write(self, offset: int, data: bytes) -> None:
         """Checked."""
         self._do(offset, len(data))
@@ -57,7 +67,8 @@ class Disk:
 class Executor:
     """Keeps jobs until some are done."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
         self.jobs: list[Callable[[], None]] = []
 
     def submit(self, job: Callable[[], None]) -> None:
@@ -68,41 +79,51 @@ class Executor:
         """One line."""
         assert "\n" not in message
 
+    def wait(self) -> None:
+        """All jobs."""
+        self.run(len(self.jobs))
+
     def run(self, count: int) -> None:
-        """Some jobs, in order."""
-        todo, self.jobs = self.jobs[:count], self.jobs[count:]
-        for job in todo:
-            job()
+        """Some jobs, in any order."""
+        for _ in range(min(count, len(self.jobs))):
+            self.jobs.pop(self._chance.randrange(len(self.jobs)))()
 
 
 def case(chance: random.Random) -> None:
     """Drivers that are set up properly and then go wrong."""
-    bus, ram, executor = Bus(), Ram(), Executor()
-    device = VirtioBlock(ram, Disk(chance), executor, "serial")
+    bus, ram, executor = Bus(), Ram(), Executor(chance)
+    packed = chance.random() < 0.7
+    device = VirtioBlock(ram, Disk(chance), executor, "serial", queues=2, packed=packed)
     bus.map("disk", SLOT, VirtioMmio(Line(), device))
     for _ in range(chance.randrange(1, 4)):
         set_up(chance, bus, SLOT, 0)
         for _ in range(chance.randrange(1, 30)):
+            queue = chance.randrange(2)
             if chance.random() < 0.3:
-                scribble(chance, ram, 0)
+                scribble(chance, ram, queue, device, queue)
             else:
-                ask(chance, ram)
-            bus.write(SLOT + 0x50, 4, chance.randrange(2))
-            assert len(executor.jobs) <= IN_FLIGHT_MAX
-            assert device._in_flight_bytes <= IN_FLIGHT_BYTES_MAX + REQUEST_BYTES_MAX
+                ask(chance, ram, device, queue)
+            bus.write(SLOT + 0x50, 4, chance.randrange(3))
+            assert len(device._begun) <= IN_FLIGHT_MAX
+            assert device._begun_bytes <= IN_FLIGHT_BYTES_MAX + REQUEST_BYTES_MAX
             if chance.random() < 0.5:
                 executor.run(chance.randrange(1, 20))
             if chance.random() < 0.5:
                 bus.tick()
+            if chance.random() < 0.05:
+                bus.drain()
+                assert not executor.jobs
+            if chance.random() < 0.05:
+                restart_queue(chance, bus, SLOT, 0)
             if chance.random() < 0.1:
                 access(chance, bus, SLOT, chance.randrange(0x150))
         if chance.random() < 0.5:
             bus.write(SLOT + 0x70, 4, 0)
-    executor.run(len(executor.jobs))
-    bus.tick()
+    bus.drain()
+    assert (device._begun, device._begun_bytes, device._orphans) == (set(), 0, 0)
 
 
-def ask(chance: random.Random, ram: Ram) -> None:
+def ask(chance: random.Random, ram: Ram, device: VirtioBlock, queue: int) -> None:
     """A request that is nearly right: header, data of some sectors, status."""
     at = RAM_BASE + RAM_BYTES // 2 + 0x1000 * chance.randrange(16)
     kind = chance.choice((0, 1, 4, 8, 11, 13, 0, 1, odd_number(chance, 32) & 0xFFFF_FFFF))
@@ -113,13 +134,33 @@ def ask(chance: random.Random, ram: Ram) -> None:
         segment = (sector, chance.randrange(200), chance.randrange(4) == 0)
         ram.write(at + 16, struct.pack("<QII", *segment) * chance.randrange(1, 18))
     flags = 3 if kind in (0, 8) else 1
-    head = chance.randrange(SIZE - 2)
     parts = [(at, 16, 1), (at + 16, length, flags), (at + 0x1000, chance.choice((1, 1, 1, 0)), 2)]
+    rings = RAM_BASE + QUEUE_SPACING * queue
+    if device.driver_features & RING_PACKED:
+        offer_packed(chance, ram, rings, parts, device.queues[queue].next_avail)
+    else:
+        offer_split(chance, ram, rings, parts)
+
+
+def offer_split(chance: random.Random, ram: Ram, rings: int, parts: list[Part]) -> None:
+    """Descriptors in a row, and the next entry of the available ring."""
+    head = chance.randrange(SIZE - 2)
     for n, (gpa, size, bits) in enumerate(parts):
-        ram.write(RAM_BASE + 16 * (head + n), struct.pack("<QIHH", gpa, size, bits, head + n + 1))
-    (index,) = struct.unpack("<H", ram.read(RAM_BASE + 0x1002, 2))
-    ram.write(RAM_BASE + 0x1004 + 2 * (index % SIZE), struct.pack("<H", head))
-    ram.write(RAM_BASE + 0x1002, struct.pack("<H", index + 1 & 0xFFFF))
+        ram.write(rings + 16 * (head + n), struct.pack("<QIHH", gpa, size, bits, head + n + 1))
+    (index,) = struct.unpack("<H", ram.read(rings + 0x1002, 2))
+    ram.write(rings + 0x1004 + 2 * (index % SIZE), struct.pack("<H", head))
+    ram.write(rings + 0x1002, struct.pack("<H", index + 1 & 0xFFFF))
+
+
+def offer_packed(
+    chance: random.Random, ram: Ram, rings: int, parts: list[Part], position: int
+) -> None:
+    """The next places of the ring."""
+    number = chance.randrange(SIZE)
+    for n, (gpa, size, bits) in enumerate(parts):
+        offered = AVAIL if (position + n) // SIZE % 2 == 0 else USED
+        place = rings + 16 * ((position + n) % SIZE)
+        ram.write(place, struct.pack("<QIHH", gpa, size, number, bits | offered))
 
 
 if __name__ == "__main__":

@@ -10,20 +10,21 @@ import shlex
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
+from hospes.guests.describe import describe
 from hospes.guests.session import CommandTimeout, Session
+from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
-from hospes.spec.disk import DiskSpec, parse_disk
-from hospes.spec.vm import EngineKind, VmSpec, parse_size
+from hospes.spec.boot import BootContent
+from hospes.spec.vm import VmSpec
 
 __all__ = [
     "CommandTimeout",
@@ -31,13 +32,14 @@ __all__ = [
     "Ending",
     "Machine",
     "MachineState",
+    "MemoryStatistics",
     "Registers",
     "Result",
     "Statistics",
     "describe",
+    "drive",
 ]
 
-AGENT_CONSOLE: Final = "hvc0"
 POWEROFF_SECONDS: Final = 10.0
 
 
@@ -60,63 +62,45 @@ class Result:
         return self.stderr_bytes.decode("utf-8", "replace")
 
 
-def describe(
-    image: str | None = "tiny",
-    *,
-    kernel: str | Path | None = None,
-    initrd: str | Path | None = None,
-    bios: str | Path | None = None,
-    append: str = "",
-    memory: str | int | None = None,
-    cpus: int = 1,
-    engine: str = EngineKind.THREADED,
-    disks: Sequence[str | Path | DiskSpec] = (),
-    agent: bool = True,
-    ports: bool = False,
-    progress: Progress = silent,
-) -> VmSpec:
-    """The VmSpec of a machine from what a user gives.
+def _find_boot(disks: Sequence[Any]) -> BootContent:
+    # Here, for most machines have no need of it.
+    from hospes.guests.boot_disk import find_boot_files
 
-    A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
-    With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
-    paths or texts such as `data.qcow2`, `old.img,format=raw,readonly` or `size=20G`. With `ports`,
-    the guest has named ports for `Machine.open_port`.
+    return find_boot_files(disks)
+
+
+def drive(spec: VmSpec, command: str, output: Callable[[bytes], object]) -> int:
+    """Run one command in a machine's guest, then end the machine; the command's exit code.
+
+    HospesError, too, when a disk had something for the user to put right.
     """
-    wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    wanted["ports"] = ports
-    wanted["disks"] = tuple(_disk(disk) for disk in disks)
-    if kernel is None and bios is None and image is not None:
-        from hospes.guests import catalogue
-
-        found = catalogue.ensure(image, progress)
-        words = [found.manifest.append, f"hospes.agent={AGENT_CONSOLE}" if agent else ""]
-        words += ["hospes.disks" if disks else "", append]
-        wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = " ".join(filter(None, words))
-        wanted["memory_bytes"] = found.manifest.memory_bytes
-    else:
-        wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
-        wanted["append"] = append
-    if memory is not None:
-        wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
-    return VmSpec(**wanted)
-
-
-def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
-    if isinstance(wanted, str):
-        return parse_disk(wanted)
-    return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
+    with Machine(spec) as vm:
+        try:
+            code = vm.session.run(command, output, output)
+            vm.poweroff()
+        except HospesError as error:
+            last = vm.console_output.strip().splitlines()[-1:]
+            raise HospesError("; ".join((str(error).rstrip("."), *vm.remarks, *last))) from error
+    if vm.remarks:
+        raise HospesError("; ".join(vm.remarks))
+    return code
 
 
 class Machine:
     """A virtual machine: `start`ed on entering the context, ended and given back on leaving it.
 
     Takes the arguments of `describe`, or a VmSpec in place of the image's name. Any thread may
-    call; commands run one at a time.
+    call; commands run one at a time. `on_remark` is called, by any thread, with each of `remarks`
+    when it comes.
     """
 
     def __init__(
-        self, image: str | VmSpec | None = "tiny", *, progress: Progress = silent, **wanted: Any
+        self,
+        image: str | VmSpec | None = "tiny",
+        *,
+        progress: Progress = silent,
+        on_remark: Callable[[str], None] | None = None,
+        **wanted: Any,
     ) -> None:
         if isinstance(image, VmSpec):
             if wanted:
@@ -124,7 +108,12 @@ class Machine:
             self.spec = image
         else:
             self.spec = describe(image, progress=progress, **wanted)
-        self.core = Core(self.spec, progress=progress)
+        self.core = Core(
+            self.spec,
+            progress=progress,
+            find_boot=_find_boot if self.spec.from_disk else None,
+            on_remark=on_remark,
+        )
         self.session = Session(
             self.core.agent, lambda: self.core.ending is None, lambda: self.core.restarts
         )
@@ -262,6 +251,19 @@ class Machine:
     def stream_names(self) -> Sequence[str]:
         """The ports that nothing in the guest listens on of its own accord."""
         return self.core.stream_names()
+
+    def balloon(self, target_bytes: int) -> None:
+        """Ask the guest to make do with target_bytes of its memory.
+
+        Needs a machine made with balloon=True. What the guest gives up goes back to the host, as
+        fast as the guest finds it: `memory_statistics().balloon_bytes` tells how much has. With all
+        of its memory as the target it gets everything back.
+        """
+        self.core.balloon(target_bytes)
+
+    def memory_statistics(self) -> MemoryStatistics:
+        """What the guest says about its memory now; HospesError if it does not answer."""
+        return self.core.memory_statistics()
 
     def wait(self, timeout: float | None = None) -> Ending:
         """Wait until the machine stops."""

@@ -48,6 +48,15 @@ class Ram:
         at = self._at(gpa, len(data))
         self.bytes[at : at + len(data)] = data
 
+    def windows(self, parts) -> list[memoryview]:
+        view = memoryview(self.bytes)
+        places = [(self._at(gpa, count), count) for gpa, count in parts]
+        return [view[at : at + count] for at, count in places]
+
+    def filled(self, parts) -> None:
+        for gpa, count in parts:
+            self._at(gpa, count)
+
     def _at(self, gpa: int, count: int) -> int:
         if not self.base <= gpa <= self.base + len(self.bytes) - count:
             raise GuestError(f"{gpa:#x} is not RAM")

@@ -6,7 +6,7 @@ import timeit
 import pytest
 
 from hospes.base.errors import GuestError
-from hospes.devices.bus import Bus
+from hospes.devices.bus import PAGES_REMEMBERED, Bus
 from hospes.devices.device import Device, Reg
 
 
@@ -63,6 +63,42 @@ def test_overlap_and_misplacement_are_refused() -> None:
         bus.map("late", 0x1000_4000, Thing())
     with pytest.raises(ValueError, match="page boundary"):
         bus.map("late", 0x1000_8010, Thing())
+
+
+def test_devices_move_and_leave() -> None:
+    bus, thing = make()
+    mapping = bus.attach("guest", thing2 := Thing())
+    assert bus.read(0x1001_1004, 4) is None
+    bus.place(mapping, 0x1001_0000)
+    assert bus.write(0x1001_1004, 4, 7)
+    with pytest.raises(ValueError, match="overlaps thing"):
+        bus.place(mapping, 0x1000_1000)
+    assert bus.read(0x1001_1004, 4) == 7
+    bus.place(mapping, 0x1001_1000)
+    assert bus.read(0x1001_2004, 4) == thing2.cell == 7
+    bus.displace(mapping)
+    assert bus.read(0x1001_2004, 4) is None
+    assert (mapping.reads, mapping.writes, thing.cell) == (2, 1, 0)
+
+
+def test_one_behind_answers_where_no_other_does() -> None:
+    bus, thing = make()
+    behind = Thing()
+    bus.map("window", 0x1000_0000, behind, size=0x10_0000, behind=True)
+    with pytest.raises(ValueError, match="overlaps window"):
+        bus.map("window2", 0x100F_F000, Thing(), behind=True)
+    bus.write(0x1000_1004, 4, 5)
+    assert (thing.cell, behind.cell) == (5, 0)
+    bus.displace(bus.mappings[0])
+    bus.write(0x1000_1004, 4, 6)
+    assert (thing.cell, behind.cell) == (5, 6)
+
+
+def test_looking_everywhere_keeps_little() -> None:
+    bus, _ = make()
+    for page in range(3 * PAGES_REMEMBERED):
+        assert bus.read(page << 12, 4) is None
+    assert len(bus._pages) <= PAGES_REMEMBERED
 
 
 def test_due_is_the_earliest() -> None:

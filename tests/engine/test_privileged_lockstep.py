@@ -10,9 +10,10 @@ from hospes.engine.reference import ReferenceEngine
 from hospes.engine.threaded.engine import ThreadedEngine
 from hospes.engine.timebase import InstructionTimebase
 from hospes.isa.riscv.csr import CSR_NUMBERS, CSRS
-from hospes.isa.riscv.hart import Hart
+from hospes.isa.riscv.hart import MODE_M, MODE_S, Hart
+from hospes.isa.riscv.interrupt_file import receive_message
 from hospes.isa.riscv.pmp import refresh_pmp
-from hospes.isa.riscv.priv import reset
+from hospes.isa.riscv.priv import reset, set_mode
 from hospes.isa.riscv.profile import RV64
 from hospes.memory.space import RAM_BASE, Memory
 
@@ -43,6 +44,8 @@ OFTEN: Final = [
         "mip", "sip", "mie", "sie", "sepc", "mepc", "satp", "medeleg", "mideleg", "pmpcfg0",
     )
 ]  # fmt: skip
+AIA: Final = [CSR_NUMBERS[name] for name in ("siselect", "sireg", "stopei", "stopi", "sie", "sip")]
+SELECTS: Final = (0x30, 0x31, 0x70, 0x71, 0x72, 0x80, 0x82, 0x83, 0x86, 0xC0, 0xC4, 0xFE, 0x100)
 SYSTEM: Final = (
     "ecall", "ebreak", "mret", "sret", "wfi", "sfence.vma", "sinval.vma", "sfence.w.inval",
     "fence.i",
@@ -54,9 +57,9 @@ def encode(name: str, /, **fields: int) -> int:
     return RV64.by_name[name][0].encode(fields)
 
 
-def random_instruction(choose: random.Random) -> int:
+def random_instruction(choose: random.Random, often: list[int]) -> int:
     kind = choose.random()
-    csr = choose.choice(OFTEN if choose.random() < 0.4 else ANY_CSR + ABSENT)
+    csr = choose.choice(often if choose.random() < 0.4 else ANY_CSR + ABSENT)
     rd = choose.randrange(31)
     if kind < 0.5:
         name = choose.choice(("csrrw", "csrrs", "csrrc"))
@@ -122,12 +125,14 @@ def build_tables(memory: Memory, choose: random.Random) -> None:
 class Side:
     """One engine with its machine; equal seeds make equal machines."""
 
-    def __init__(self, kind: type[ReferenceEngine] | type[ThreadedEngine], seed: int) -> None:
+    def __init__(
+        self, kind: type[ReferenceEngine] | type[ThreadedEngine], seed: int, aia: bool
+    ) -> None:
         choose = random.Random(seed)
         self.memory = Memory(1 << 20)
         self.engine = kind(self.memory, timebase=InstructionTimebase())
         self.finisher = ReferenceEngine(self.memory, timebase=self.engine.timebase)
-        program = [random_instruction(choose) for _ in range(INSTRUCTIONS)]
+        program = [random_instruction(choose, AIA if aia else OFTEN) for _ in range(INSTRUCTIONS)]
         for start, words in (
             (RAM_BASE, [*program, encode("jal", rd=0, imm=0)]),
             (M_HANDLER, handler("m")),
@@ -142,6 +147,14 @@ class Side:
         for register in range(1, 30):
             h.x[register] = random_value(choose)
         h.pmpcfg[0], h.pmpaddr[0] = 0x1F, (1 << 54) - 1
+        if aia:
+            h.aia = h.eidelivery = 1
+            h.mideleg = 0x222
+            for register in range(1, 30, 2):
+                h.x[register] = choose.choice(SELECTS)
+            set_mode(h, choose.choice((MODE_S, MODE_M)))
+            for word in range(len(h.eie)):
+                h.eie[word] = choose.getrandbits(64) & ~1
         self.finisher.run(h, 0)
         refresh_pmp(h)
 
@@ -170,10 +183,16 @@ def differences(a: Hart, b: Hart) -> dict[str, tuple[object, object]]:
     return found
 
 
-def compare(seed: int) -> None:
-    threaded, reference = Side(ThreadedEngine, seed), Side(ReferenceEngine, seed)
+def compare(seed: int, aia: bool) -> None:
+    """With AIA, messages arrive between batches."""
+    threaded, reference = (Side(kind, seed, aia) for kind in (ThreadedEngine, ReferenceEngine))
+    messages = random.Random(seed)
     try:
         for number in range(BATCHES):
+            if aia and messages.random() < 0.3:
+                identity = messages.randrange(260)
+                receive_message(threaded.h, identity)
+                receive_message(reference.h, identity)
             pc = reference.h.pc
             reference.engine.run(reference.h, threaded.batch())
             found = differences(reference.h, threaded.h)
@@ -185,12 +204,14 @@ def compare(seed: int) -> None:
         reference.memory.close()
 
 
+@pytest.mark.parametrize("aia", [False, True], ids=["plain", "aia"])
 @pytest.mark.parametrize("seed", range(30))
-def test_random_privileged_programs(seed: int) -> None:
-    compare(seed)
+def test_random_privileged_programs(seed: int, aia: bool) -> None:
+    compare(seed, aia)
 
 
 @pytest.mark.soak
-def test_many_random_privileged_programs() -> None:
+@pytest.mark.parametrize("aia", [False, True], ids=["plain", "aia"])
+def test_many_random_privileged_programs(aia: bool) -> None:
     for seed in range(1000, 4000):
-        compare(seed)
+        compare(seed, aia)

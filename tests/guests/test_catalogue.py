@@ -75,10 +75,11 @@ def test_programs_take_precedence_over_applets(tmp_path: Path, fake_apt: FakeApt
 
 
 def test_listing(tmp_path: Path, fake_apt: FakeApt) -> None:
-    [line] = catalogue.list_images(tmp_path)
+    line, *others = catalogue.list_images(tmp_path)
     assert (line.name, line.present, line.release, line.size_bytes) == ("tiny", False, "", 0)
+    assert [other.name for other in others] == ["installer", "debian", "debian-cloud"]
     image = catalogue.pull("tiny", cache=tmp_path)
-    [line] = catalogue.list_images(tmp_path)
+    line, *_ = catalogue.list_images(tmp_path)
     assert (line.present, line.release, line.size_bytes) == (True, "13.9", image.size_bytes)
     image.kernel.unlink()
     assert not catalogue.list_images(tmp_path)[0].present
@@ -86,14 +87,20 @@ def test_listing(tmp_path: Path, fake_apt: FakeApt) -> None:
 
 def test_images_for_tests_are_listed_when_there(tmp_path: Path, fake_apt: FakeApt) -> None:
     catalogue.pull("userland", cache=tmp_path)
-    assert [line.name for line in catalogue.list_images(tmp_path)] == ["tiny", "userland"]
+    names = [line.name for line in catalogue.list_images(tmp_path)]
+    assert "userland" in names
+    catalogue.remove("userland", tmp_path)
+    assert [line.name for line in catalogue.list_images(tmp_path)] == [
+        name for name in names if name != "userland"
+    ]
 
 
 @pytest.mark.parametrize(
     "operation", [catalogue.locate, catalogue.pull, catalogue.remove, catalogue.ensure]
 )
 def test_an_unknown_image_names_the_known_ones(operation: Callable[[str], object]) -> None:
-    with pytest.raises(HospesError, match=r"no image 'huge'; the known images are: tiny\."):
+    known = "tiny, installer, debian, debian-cloud"
+    with pytest.raises(HospesError, match=rf"no image 'huge'; the known images are: {known}\."):
         operation("huge")
 
 

@@ -54,7 +54,7 @@ def test_busybox_is_a_riscv_program_with_all_its_applets(files: dict[str, Entry]
 def test_the_modules_carry_debian_s_signature(files: dict[str, Entry]) -> None:
     modules = [path for path in files if path.endswith(".ko")]
     names = {path.rpartition("/")[2] for path in modules}
-    assert names == {"virtio_blk.ko", "virtio_mmio.ko", "virtio-rng.ko"}
+    assert names == {"virtio_balloon.ko", "virtio_blk.ko", "virtio_mmio.ko", "virtio-rng.ko"}
     for path in modules:
         assert files[path].data.endswith(b"~Module signature appended~\n")
 

@@ -7,7 +7,7 @@ from hospes.firmware.image import BootFiles, Executable, ImageKind, Segment
 from hospes.isa.riscv.profile import RV64
 from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskSpec
-from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 BASE = 0x8000_0000
 KERNEL = 0x8020_0000
@@ -40,17 +40,23 @@ def bare_machine(
     symbols: tuple[str, ...] = (),
     restart: bool = True,
     disks: tuple[DiskSpec, ...] = (),
+    ports: bool = False,
 ) -> Machine:
     """A machine that runs a program in M-mode at 0x8000_0000."""
     files = BootFiles(firmware=executable(source, BASE, symbols))
-    return Machine(replace(_spec(cpus, engine), disks=disks), files, restart=restart)
+    return Machine(replace(_spec(cpus, engine), disks=disks, ports=ports), files, restart=restart)
 
 
 def kernel_machine(
-    source: str, *, cpus: int = 1, engine: EngineKind = EngineKind.REFERENCE
+    source: str,
+    *,
+    cpus: int = 1,
+    engine: EngineKind = EngineKind.REFERENCE,
+    interrupts: InterruptKind = InterruptKind.AIA,
 ) -> Machine:
     """A machine that runs a program as a kernel, in S-mode, on our own SBI."""
-    return Machine(_spec(cpus, engine), BootFiles(kernel=executable(source, KERNEL)))
+    spec = replace(_spec(cpus, engine), bios=None, kernel=Path("test.elf"), interrupts=interrupts)
+    return Machine(spec, BootFiles(kernel=executable(source, KERNEL)))
 
 
 def _spec(cpus: int, engine: EngineKind) -> VmSpec:

@@ -111,3 +111,83 @@ def test_suspend_returns_on_an_interrupt(engine: EngineKind) -> None:
         registers = machine.registers()
         assert (registers["s0"], registers["s3"]) == (0, 0)
         assert machine.statistics().time["idle"] > 0.01
+
+
+def test_a_message_to_an_interrupt_file_is_an_interrupt_of_that_hart(engine: EngineKind) -> None:
+    """What Linux does for an interrupt between harts, with AIA; the receiver waits in a wfi."""
+    source = """
+    .equ FILE_OF_HART_1, 0x28001000
+        li a0, 1
+        la a1, second
+        li a6, 0
+        li a7, 0x48534D
+        ecall
+        la t0, flag
+    1:  lw t1, 0(t0)
+        beqz t1, 1b
+        li t2, FILE_OF_HART_1
+        li t3, 200
+        sw t3, 0(t2)
+    1:  lw t1, 0(t0)
+        li t2, 2
+        bne t1, t2, 1b
+    """ + OFF + """
+    second:
+        la t0, woken
+        csrw stvec, t0
+        li t0, 0x70
+        csrw 0x150, t0
+        csrwi 0x151, 1
+        li t0, 0xC6
+        csrw 0x150, t0
+        li t0, 1 << 8
+        csrw 0x151, t0
+        li t0, 1 << 9
+        csrw sie, t0
+        csrsi sstatus, 2
+        la t0, flag
+        li t1, 1
+        sw t1, 0(t0)
+    1:  wfi
+        j 1b
+    .balign 4
+    woken:
+        csrr s0, scause
+        csrr s1, 0xDB0
+        csrrw s2, 0x15C, x0
+        csrr s3, sip
+        la t0, flag
+        li t1, 2
+        sw t1, 0(t0)
+    1:  j 1b
+    flag: .word 0
+    """
+    with kernel_machine(source, cpus=2, engine=engine) as machine:
+        assert machine.run().exit_code == 0
+        registers = machine.registers(1)
+        assert [registers[name] for name in ("s0", "s1", "s2", "s3")] == [
+            1 << 63 | 9, 9 << 16 | 1, 200 << 16 | 200, 0
+        ]
+        assert machine.statistics().devices["imsic"] == 1
+
+
+def test_a_stopped_hart_keeps_its_interrupt_file(engine: EngineKind) -> None:
+    """The file is the IMSIC's: starting the hart anew does not touch it, and sees what waits."""
+    source = """
+        li t0, 0x28001000
+        li t1, 5
+        sw t1, 0(t0)
+        li a0, 1
+        la a1, second
+        li a6, 0
+        li a7, 0x48534D
+        ecall
+    1:  j 1b
+    second:
+        li t0, 0x80
+        csrw 0x150, t0
+        csrr s0, 0x151
+    """ + OFF
+    with kernel_machine(source, cpus=2, engine=engine) as machine:
+        assert machine.run().exit_code == 0
+        assert machine.registers(1)["s0"] == 1 << 5

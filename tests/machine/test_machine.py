@@ -16,7 +16,7 @@ from hospes.base.errors import HospesError
 from hospes.machine.console import Console
 from hospes.machine.host_files import HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
-from hospes.spec.vm import EngineKind
+from hospes.spec.vm import EngineKind, InterruptKind
 
 POWER_OFF = """
     li t0, TEST
@@ -255,7 +255,7 @@ def test_typed_input_wakes_a_sleeping_hart(engine: EngineKind) -> None:
         li t0, UART
         lbu s0, 0(t0)
     """ + POWER_OFF
-    with kernel_machine(source, engine=engine) as machine:
+    with kernel_machine(source, engine=engine, interrupts=InterruptKind.PLIC) as machine:
         machine.start()
         time.sleep(0.1)
         machine.console.feed(b"K")

@@ -59,3 +59,27 @@ def test_too_many_stale_pages_only_count(memory):
 def test_size_must_be_whole_pages():
     with pytest.raises(HospesError, match="multiple of 4096"):
         Memory(4097)
+
+
+def test_discarded_pages_read_as_zeros_and_count_as_written(memory):
+    memory.write(RAM_BASE, b"x" * 0x5000)
+    memory.dirty.take()
+    memory.nested.entries[2] |= CODE
+    memory.discard(RAM_BASE + 0x1000, 0x3000)
+    assert memory.read(RAM_BASE, 0x5000) == b"x" * 0x1000 + bytes(0x3000) + b"x" * 0x1000
+    assert memory.dirty.take() == [RAM_BASE + page for page in (0x1000, 0x2000, 0x3000)]
+    assert memory.nested.entries[2] & CODE_DIRTY
+    memory.write(RAM_BASE + 0x2000, b"again")
+    assert memory.read(RAM_BASE + 0x2000, 6) == b"again\0"
+
+
+@pytest.mark.parametrize(
+    ("gpa", "size"),
+    [(RAM_BASE + 1, 0x1000), (RAM_BASE, 0xFFF), (RAM_BASE - 0x1000, 0x2000),
+     (RAM_BASE + (1 << 20), 0x1000), (1 << 62, 0x1000)],
+)
+def test_discard_refuses_what_is_not_whole_pages_of_ram(memory, gpa, size):
+    memory.write(RAM_BASE, b"kept")
+    with pytest.raises(GuestError):
+        memory.discard(gpa, size)
+    assert memory.read(RAM_BASE, 4) == b"kept"

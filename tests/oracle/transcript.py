@@ -114,10 +114,7 @@ SUPERVISOR_HANDLER: Final = HANDLER.format(
     previous="li t0, 0x122\n and a0, a0, t0",
     away="",
 )
-PRELUDE: Final = (
-    EQUATES
-    + """
-    j start
+ROUTINES: Final = """
 putc:
     li t6, UART
 1:  lbu t5, 5(t6)
@@ -176,6 +173,10 @@ finish:
     sw t1, 0(t0)
     j .
 """
+PRELUDE: Final = (
+    EQUATES
+    + "\n    j start\n"
+    + ROUTINES
     + MACHINE_HANDLER
     + SUPERVISOR_HANDLER
     + """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hospes.base.errors import HospesError
-from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk, parse_format
+from hospes.spec.disk import DiskFormat, DiskSpec, VirtioBus, parse_disk, parse_format
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk, parse_format
         ("size=1M,format=RAW", DiskSpec(format=DiskFormat.RAW, size_bytes=1 << 20)),
         ("x=y.raw", DiskSpec(Path("x=y.raw"))),
         ("a.raw,serial=data", DiskSpec(Path("a.raw"), serial="data")),
+        ("a.raw,bus=mmio", DiskSpec(Path("a.raw"), bus=VirtioBus.MMIO)),
+        ("size=1M,bus=PCI", DiskSpec(size_bytes=1 << 20, bus=VirtioBus.PCI)),
     ],
 )
 def test_parsing(text: str, spec: DiskSpec) -> None:
@@ -36,6 +38,7 @@ def test_parsing(text: str, spec: DiskSpec) -> None:
         ("size=1000", "multiple of 512"),
         ("size=big", "disk size 'big' is not a size"),
         ("a.raw,format=vmdk", "'vmdk' is not a format of disks; choose raw or qcow2"),
+        ("a.raw,bus=usb", "'usb' is not a bus of disks; choose mmio or pci"),
     ],
 )
 def test_refusals(text: str, sentence: str) -> None:

@@ -6,32 +6,28 @@ from typing import Any
 import pytest
 
 from hospes.base.errors import HospesError
-from hospes.spec.vm import EngineKind, VmSpec, format_size, parse_size
+from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 KERNEL = Path("/k")
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("512M", 512 << 20), ("1G", 1 << 30), ("1.5g", 3 << 29), ("4GiB", 4 << 30), ("8192", 8192)],
-)
-def test_sizes(text: str, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1G", "1X", "one", "1 G G"])
-def test_no_sizes(text: str) -> None:
-    with pytest.raises(HospesError, match="is not a size; write it like 512M"):
-        parse_size(text)
-
-
-def test_formatting() -> None:
-    assert [format_size(n) for n in (1 << 30, 3 << 29, 4096, 100)] == ["1G", "1536M", "4K", "100"]
 
 
 def test_defaults() -> None:
     spec = VmSpec(kernel=KERNEL)
     assert (spec.cpus, spec.memory_bytes, spec.engine) == (1, 1 << 30, EngineKind.THREADED)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({}, InterruptKind.AIA),
+        ({"bios": KERNEL}, InterruptKind.PLIC),
+        ({"interrupts": "plic"}, InterruptKind.PLIC),
+        ({"interrupts": "plic", "bios": KERNEL}, InterruptKind.PLIC),
+        ({"interrupts": "aia"}, InterruptKind.AIA),
+    ],
+)
+def test_firmware_gets_the_plic(values: dict[str, Any], kind: InterruptKind) -> None:
+    assert VmSpec(**{"kernel": KERNEL, **values}).interrupt_kind is kind
 
 
 @pytest.mark.parametrize(
@@ -46,6 +42,8 @@ def test_defaults() -> None:
         ({"memory_bytes": (1 << 20) + 1}, "not a multiple of 4096; ask for 1052672"),
         ({"append": "x" * 1024}, "has 1024 bytes, but Linux on RISC-V keeps only 1023"),
         ({"append": "a\nb"}, "control characters"),
+        ({"interrupts": "pic"}, "no interrupt architecture 'pic'; choose aia or plic"),
+        ({"interrupts": "aia", "bios": KERNEL}, "firmware /k cannot have AIA"),
         ({"engine": "qemu"}, "no engine 'qemu'; choose threaded or reference"),
     ],
 )

@@ -50,7 +50,9 @@ def step(chance: random.Random, disk: BlockDevice, model: Model, align: int = 1)
         disk.write(offset, data)
         model.content[offset : offset + length] = data
     elif kind == "read":
-        assert disk.read(offset, length) == model.content[offset : offset + length]
+        content = model.content[offset : offset + length]
+        for found in (read_at_once(chance, disk, offset, length), disk.read(offset, length)):
+            assert found in (None, content)
     elif kind == "zero":
         disk.write_zeroes(offset, length, unmap=chance.random() < 0.5)
         model.content[offset : offset + length] = bytes(length)
@@ -63,6 +65,17 @@ def step(chance: random.Random, disk: BlockDevice, model: Model, align: int = 1)
         disk.resize(size)
         model.resize(size)
     return kind
+
+
+def read_at_once(
+    chance: random.Random, disk: BlockDevice, offset: int, length: int
+) -> bytes | None:
+    """What is read into some buffers without waiting, if that is possible."""
+    memory = bytearray(chance.randbytes(length))
+    cuts = sorted(chance.randrange(length + 1) for _ in range(chance.randrange(4)))
+    places = zip([0, *cuts], [*cuts, length], strict=True)
+    buffers = [memoryview(memory)[start:end] for start, end in places]
+    return bytes(memory) if disk.read_at_once(offset, buffers) else None
 
 
 def _discard(disk: BlockDevice, model: Model, offset: int, length: int) -> None:

@@ -1,6 +1,7 @@
 """Files in memory in place of the host's: every change logged, any operation made to fail."""
 
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +80,15 @@ class MemoryFile:
             raise HostFileError(self.name, self.disk.faults.number, "written")
         self._store(offset, content)
 
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        length = sum(map(len, buffers))
+        if not self.disk.remembers or offset + length > len(self.data):
+            return False
+        for buffer in buffers:
+            buffer[:] = self.data[offset : offset + len(buffer)]
+            offset += len(buffer)
+        return True
+
     def sync(self) -> None:
         if not self.broken and self.disk.faults.due():
             self.broken = self.disk.faults.number
@@ -150,6 +160,7 @@ class MemoryDisk:
     ignores_syncs: bool = False
     capacity: int = 1 << 28
     reads: int = 0
+    remembers: bool = True
 
 
 class MemoryFiles:

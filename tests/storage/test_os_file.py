@@ -38,6 +38,62 @@ def test_reading_and_writing(path: Path) -> None:
     assert path.stat().st_size == 20000
 
 
+def test_reading_at_once_is_all_or_nothing(path: Path, monkeypatch) -> None:
+    file, memory = opened(path), bytearray(600)
+    buffers = [memoryview(memory)[:100], memoryview(memory)[100:]]
+    asked: list[tuple[int, int]] = []
+
+    def preadv(fd: int, into: list[memoryview], offset: int, flags: int) -> int:
+        asked.append((offset, flags))
+        done = os.preadv(fd, into, offset)
+        return done if offset < 8192 else done // 2
+
+    class Os:
+        def __getattr__(self, name: str) -> object:
+            return preadv if name == "preadv" else getattr(os, name)
+
+    monkeypatch.setattr(os_file, "os", Os())
+    assert file.read_at_once(250, buffers)
+    assert memory == (bytes(range(256)) * 4)[250:850]
+    assert not file.read_at_once(8192, buffers)
+    assert asked == [(250, os.RWF_NOWAIT), (8192, os.RWF_NOWAIT)]
+    file.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "again"), [(errno.EAGAIN, 2), (errno.EIO, 2), (errno.EOPNOTSUPP, 1)]
+)
+def test_what_cannot_be_read_at_once(path: Path, monkeypatch, number: int, again: int) -> None:
+    file, asked = opened(path), []
+
+    def preadv(*arguments: object) -> int:
+        asked.append(arguments)
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    for _ in range(2):
+        assert not file.read_at_once(0, [memoryview(bytearray(10))])
+    assert len(asked) == again
+    file.close()
+
+
+def test_a_write_during_a_sync_is_not_taken_for_synced(path: Path, monkeypatch) -> None:
+    file, synced, pwrite = opened(path), [], os.pwrite
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+
+    def slow(fd: int, data: bytes, offset: int) -> int:
+        file.sync()
+        return pwrite(fd, data, offset)
+
+    file.write(0, b"first")
+    monkeypatch.setattr(os, "pwrite", slow)
+    file.write(0, b"A")
+    assert len(synced) == 1
+    file.sync()
+    assert len(synced) == 2
+    file.close()
+
+
 def test_holes(tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     path.write_bytes(b"")

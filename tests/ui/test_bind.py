@@ -37,8 +37,20 @@ def ls(m: Manager) -> str:
     return "none"
 
 
+@verb("DELETE /things", "things rm")
+def rm(
+    m: Manager,
+    names: Annotated[list[str], "which things"],
+    *,
+    force: Annotated[bool, "whatever they say", "-f"] = False,
+    tail: Annotated[int, "how many", "-n"] = 0,
+) -> tuple[list[str], bool, int]:
+    """Remove things."""
+    return names, force, tail
+
+
 MODULE = ModuleType(__name__)
-vars(MODULE).update(move=move, ls=ls)
+vars(MODULE).update(move=move, ls=ls, rm=rm)
 
 
 def call(words: Sequence[str], command: Sequence[str] = ()) -> Any:
@@ -74,12 +86,18 @@ def test_arguments_options_and_defaults() -> None:
         ["things", "move", "a", "--how", "sideways"],
         ["things", "move", "a", "--backwards"],
         ["things", "burn"],
+        ["things", "rm", "-f"],
         ["things"],
     ],
 )
 def test_wrong_words_are_usage_errors(words: list[str]) -> None:
     with pytest.raises(UsageError):
         call(words)
+
+
+def test_several_values_and_short_options() -> None:
+    assert call(["things", "rm", "a"]) == (["a"], False, 0)
+    assert call(["things", "rm", "-f", "a", "b", "-n", "3"]) == (["a", "b"], True, 3)
 
 
 def test_a_command_goes_only_to_verbs_that_take_one() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from tests.ui.programs import END, SAY, SPIN, bare_metal, command, hospes
 
+from hospes.ui.foreground import Foreground
+
 ENGINES = ["reference", "threaded"]
 DEADLINE_S = 60
 
@@ -129,3 +131,12 @@ def test_output_that_nobody_reads_ends_the_run(tmp_path: Path) -> None:
     assert process.stdout.read(4) == b"okok"
     process.stdout.close()
     process.wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_remark_is_a_line_of_its_own(raw: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    here = Foreground()
+    here.set_raw(raw)
+    here.remark("disk x is full")
+    line = "hospes: Disk x is full."
+    assert capfd.readouterr().err == (f"\r\n{line}\r\n" if raw else f"{line}\n")

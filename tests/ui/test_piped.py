@@ -51,6 +51,11 @@ def pipe() -> Iterator[tuple[int, int]]:
     os.close(ends[0])
 
 
+def begin(guest: Guest, fd: int) -> None:
+    boots = guest.spec.kernel is not None
+    PipedInput(guest, lambda: guest.core.ending is None, fd, boots=boots).start()
+
+
 def eventually(condition: Callable[[], bool]) -> bool:
     limit = time.monotonic() + 10
     while not condition() and time.monotonic() < limit:
@@ -62,7 +67,7 @@ def test_typing_waits_for_a_prompt(pipe: tuple[int, int]) -> None:
     guest = Guest(Path("kernel"))
     os.write(pipe[1], b"ls\n")
     os.close(pipe[1])
-    PipedInput(guest, pipe[0]).start()  # type: ignore[arg-type]
+    begin(guest, pipe[0])
     time.sleep(0.2)
     guest.history += b"booting\n"
     time.sleep(0.2)
@@ -75,7 +80,7 @@ def test_typing_waits_for_a_prompt(pipe: tuple[int, int]) -> None:
 def test_a_bare_metal_program_gets_its_input_at_once(pipe: tuple[int, int]) -> None:
     guest = Guest(None)
     os.write(pipe[1], b"abc")
-    PipedInput(guest, pipe[0]).start()  # type: ignore[arg-type]
+    begin(guest, pipe[0])
     assert eventually(lambda: guest.taken == b"abc")
     guest.stop()
     os.close(pipe[1])
@@ -86,7 +91,7 @@ def test_a_slow_guest_gets_everything_in_order(pipe: tuple[int, int]) -> None:
     guest.room = 3
     os.write(pipe[1], b"0123456789")
     os.close(pipe[1])
-    PipedInput(guest, pipe[0]).start()  # type: ignore[arg-type]
+    begin(guest, pipe[0])
     assert eventually(lambda: guest.taken == b"012")
     guest.room = 100
     assert eventually(lambda: guest.taken == b"0123456789")
@@ -97,6 +102,6 @@ def test_the_end_is_typed_at_each_prompt(pipe: tuple[int, int]) -> None:
     guest = Guest(None)
     os.close(pipe[1])
     guest.history = b"$ "
-    PipedInput(guest, pipe[0]).start()  # type: ignore[arg-type]
+    begin(guest, pipe[0])
     assert eventually(lambda: guest.taken.count(b"\x04") >= 2)
     guest.stop()

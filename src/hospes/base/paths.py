@@ -1,4 +1,4 @@
-"""Where Hospes keeps files of its own: what can be made or fetched again lives in one cache."""
+"""Where Hospes keeps files of its own: a cache for what can be made or fetched again, and data."""
 
 import os
 from pathlib import Path
@@ -17,3 +17,15 @@ def config_directory() -> Path:
     """`hospes` in the user's configuration directory (XDG Base Directory); not created."""
     base = os.environ.get("XDG_CONFIG_HOME")
     return (Path(base) if base else Path.home() / ".config") / "hospes"
+
+
+def data_directory() -> Path:
+    """HOSPES_HOME, or `hospes` in the user's data directory (XDG Base Directory); not created.
+
+    What is in it cannot be made again: machines and their disks.
+    """
+    chosen = os.environ.get("HOSPES_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "hospes"

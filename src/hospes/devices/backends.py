@@ -1,6 +1,6 @@
 """What devices ask of the world outside the machine, as Protocols other rooms satisfy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 
@@ -56,7 +56,7 @@ class EntropySource(Protocol):
 
 
 class DeviceMemory(Protocol):
-    """Guest RAM as a device reaches it (DMA); both raise GuestError outside RAM."""
+    """Guest RAM as a device reaches it (DMA); GuestError outside RAM."""
 
     def read(self, gpa: int, count: int, /) -> bytes:
         """A copy of count bytes."""
@@ -66,9 +66,25 @@ class DeviceMemory(Protocol):
         """Store bytes, marking the frames dirty."""
         ...
 
+    def windows(self, parts: Iterable[tuple[int, int]], /) -> list[memoryview]:
+        """The (gpa, count) bytes themselves, for use at once; `filled` tells that some changed."""
+        ...
+
+    def filled(self, parts: Iterable[tuple[int, int]], /) -> None:
+        """Mark the frames dirty in which bytes were stored through `windows`."""
+        ...
+
+
+class DiscardableMemory(DeviceMemory, Protocol):
+    """Guest RAM that can be given back to the host."""
+
+    def discard(self, gpa: int, count: int, /) -> None:
+        """Whole pages read as zeros from here on and cost nothing; GuestError outside RAM."""
+        ...
+
 
 class BlockBackend(Protocol):
-    """A disk, addressed in bytes and called by an Executor's thread; errors are HospesErrors."""
+    """A disk, addressed in bytes and called by an Executor's threads; errors are HospesErrors."""
 
     @property
     def size_bytes(self) -> int:
@@ -82,6 +98,13 @@ class BlockBackend(Protocol):
 
     def read(self, offset: int, length: int, /) -> bytes:
         """Exactly length bytes."""
+        ...
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        """Fill the buffers if that takes no waiting for the host; False if they are to be `read`.
+
+        This one is called by the machine's own thread.
+        """
         ...
 
     def write(self, offset: int, data: bytes, /) -> None:
@@ -102,10 +125,17 @@ class BlockBackend(Protocol):
 
 
 class Executor(Protocol):
-    """Does jobs one after the other beside the machine's thread, which looks again after each."""
+    """Does jobs beside the machine's thread, which looks again after each.
+
+    Jobs are begun in order; several may be under way at a time and end in any order.
+    """
 
     def submit(self, job: Callable[[], None], /) -> None:
-        """Do this when what was submitted before is done."""
+        """Do this soon."""
+        ...
+
+    def wait(self) -> None:
+        """Return when all that was submitted is done."""
         ...
 
     def report(self, message: str, /) -> None:

@@ -6,8 +6,9 @@ plain storage and part of the snapshot. `RegArray` is the same for registers in 
 take the index first. Everything runs on the machine's thread.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from hospes.base.errors import GuestError
@@ -61,9 +62,18 @@ class RegArray(Reg):
 
 
 class Device:
-    """Base of every device; the bus calls `read` and `write` with offsets inside `size`."""
+    """Base of every device; the bus calls `read` and `write` with offsets inside `size`.
+
+    `compatible`, `also_compatible`, `node` (its generic name there, where it is not the board's
+    name for it) and `properties` are what a device tree says; `hart_lines` are the mip bits that it
+    drives in every hart.
+    """
 
     compatible: ClassVar[str] = ""
+    also_compatible: ClassVar[tuple[str, ...]] = ()
+    node: ClassVar[str] = ""
+    properties: ClassVar[Mapping[str, int | str]] = MappingProxyType({})
+    hart_lines: ClassVar[tuple[int, ...]] = ()
     size: ClassVar[int] = 0x1000
     version: ClassVar[int] = 1
     registers: ClassVar[tuple[Reg, ...]] = ()
@@ -95,6 +105,9 @@ class Device:
 
     def tick(self) -> None:
         """Do what has become due: timers, batched output, input that has arrived."""
+
+    def drain(self) -> None:
+        """Before a pause: return when what goes on beside the machine's thread is done."""
 
     def due_in_ns(self) -> int | None:
         """Nanoseconds until `tick` has something to do (0: now); None if nothing is planned."""

@@ -34,7 +34,8 @@ class TestFinisher(Device):
     """Poweroff, failure (code in the upper 16 bits) and reset; other values do nothing."""
 
     __test__ = False  # not a test case, whatever its name suggests to a collector
-    compatible, size = "sifive,test1", 0x1000
+    compatible, also_compatible = "sifive,test1", ("sifive,test0", "syscon")
+    size = 0x1000
     finish = Reg(0x0, partial=True)
 
     def __init__(self, on_power: PowerCallback) -> None:

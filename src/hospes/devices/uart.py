@@ -1,5 +1,6 @@
 """NS16550A UART with FIFOs (PC16550D data sheet), complete enough for Linux's 8250 driver."""
 
+from types import MappingProxyType
 from typing import Final
 
 from hospes.devices.device import Device, Reg
@@ -7,6 +8,7 @@ from hospes.devices.irq.line import Irq
 from hospes.devices.stream import CharacterStream
 
 FIFO_BYTES: Final = 16
+CLOCK_HZ: Final = 3_686_400
 
 IER_RECEIVE, IER_TRANSMIT, IER_LINE, IER_MODEM = 0x01, 0x02, 0x04, 0x08
 IIR_NONE, IIR_MODEM, IIR_TRANSMIT, IIR_RECEIVE = 0x01, 0x00, 0x02, 0x04
@@ -23,7 +25,8 @@ TRIGGER_BYTES: Final = (1, 4, 8, 14)
 class Uart(Device):
     """Serial port; sending takes no time, so the transmitter is busy only while output is held."""
 
-    compatible, size = "ns16550a", 0x100
+    compatible, size, node = "ns16550a", 0x100, "serial"
+    properties = MappingProxyType({"clock-frequency": CLOCK_HZ})
     data, interrupt_enable, interrupt_identity = Reg(0, 1), Reg(1, 1), Reg(2, 1)
     line_control, modem_control = Reg(3, 1), Reg(4, 1)
     line_status, modem_status, scratch = Reg(5, 1), Reg(6, 1), Reg(7, 1)

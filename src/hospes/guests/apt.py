@@ -32,6 +32,9 @@ OPTIONS: Final = (
     "-o", "APT::Status-Fd=1",
     "-o", "APT::Update::Error-Mode=any",
 )  # fmt: skip
+# Fewer runs of dpkg: a package is configured when another needs that, not as soon as it could be.
+IN_LARGE_STEPS: Final = ("-o", "APT::Immediate-Configure=false")
+FEW_NAMES: Final = 8
 STATUS: Final = re.compile(r"dlstatus:\d+:([0-9.]+):")
 
 CONFIGURATION: Final = """\
@@ -99,8 +102,7 @@ class PrivateApt:
 
     def download(self, names: Sequence[str], into: Path, progress: Progress = silent) -> list[Path]:
         """Fetch just these packages into the directory `into`; verified by apt."""
-        task = f"Fetching {names[0]}" if len(names) == 1 else f"Fetching {len(names)} packages"
-        self._apt_get(["download", *names], progress, task, into)
+        self._apt_get(["download", *names], progress, _fetching(names), into)
         return sorted(into.glob("*.deb"))
 
     def download_closure(
@@ -110,7 +112,7 @@ class PrivateApt:
         archives = f"Dir::Cache::archives={into}"
         (into / "partial").mkdir(exist_ok=True)
         command = ["-o", archives, "-y", "--download-only", "install", *names]
-        self._apt_get(command, progress, f"Fetching {', '.join(names)} and what they need")
+        self._apt_get(command, progress, f"{_fetching(names)} and what they need")
         return sorted(into.glob("*.deb"))
 
     def depends(self, name: str) -> list[str]:
@@ -118,6 +120,14 @@ class PrivateApt:
         paragraph = self._run(["apt-cache", "show", "--no-all-versions", name])
         relations = control_fields(paragraph).get("Depends", "").split(",")
         return [relation.split()[0] for relation in relations if relation.strip()]
+
+    def available(self) -> str:
+        """What the archive holds: a paragraph of deb822 for each package."""
+        return self._run(["apt-cache", "dumpavail"])
+
+    def simulate(self, names: Sequence[str]) -> str:
+        """What apt-get would do to install these on an empty system: `Inst` and `Conf` lines."""
+        return self._run(["apt-get", *OPTIONS, *IN_LARGE_STEPS, "-s", "install", *names])
 
     def _set_up(self) -> None:
         for part in ("etc/preferences.d", "etc/sources.list.d", "state/lists/partial",
@@ -179,6 +189,11 @@ class PrivateApt:
             if process.returncode:
                 raise apt_error(messages.read() + "".join(output), str(self.root))
         return "".join(output)
+
+
+def _fetching(names: Sequence[str]) -> str:
+    few = len(names) <= FEW_NAMES
+    return f"Fetching {', '.join(names)}" if few else f"Fetching {len(names)} packages"
 
 
 def host_settings() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.progress import Progress
-from hospes.guests import initramfs
+from hospes.guests import initramfs, installer
 from hospes.guests.apt import PrivateApt
 from hospes.guests.deb import Package
 from hospes.guests.store import Manifest, PackageRecord, record_file
@@ -22,18 +22,28 @@ MEBIBYTE: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made. `packages` are unpacked with all they depend on."""
+    """How an image is made. `packages` are unpacked with all they depend on.
+
+    With `ready_made`, that package has kernel and initrd of a system that is not ours.
+    """
 
     name: str
     description: str
     memory_bytes: int
     packages: tuple[str, ...] = ()
     listed: bool = True
+    ready_made: str = ""
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The kernel modules that have to be in the initrd."""
+        return () if self.ready_made else initramfs.MODULES
 
     @property
     def digest(self) -> str:
         """Changes with everything that `_refresh` can bring up to date in an image."""
-        parts = [(script.path, script.data) for script in initramfs.scripts(self.name)]
+        scripts = [] if self.ready_made else initramfs.scripts(self.name)
+        parts = [(script.path, script.data) for script in scripts]
         return hashlib.sha256(repr((parts, APPEND, self.memory_bytes)).encode()).hexdigest()
 
 
@@ -49,6 +59,28 @@ class ImageBuilder:
     def build(self, recipe: Recipe, directory: Path) -> Manifest:
         """Write kernel and initrd of an image into the directory."""
         self.apt.update(self.progress)
+        if recipe.ready_made:
+            [package] = self._fetch([recipe.ready_made], self.apt.download)
+            self.progress("Unpacking the installer", 0, 0)
+            installer.unpack_boot_files(package, directory)
+        else:
+            self._assemble(recipe, directory)
+        files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
+        self.progress("Writing the image", 1, 1)
+        return Manifest(
+            name=recipe.name,
+            recipe=recipe.digest,
+            release=self.apt.release,
+            packages=tuple(self.used[name] for name in sorted(self.used)),
+            files=files,
+            memory_bytes=recipe.memory_bytes,
+            append=APPEND,
+            modules=recipe.modules,
+            terminals=installer.TERMINALS if recipe.ready_made else (),
+        )
+
+    def _assemble(self, recipe: Recipe, directory: Path) -> None:
+        """Debian's kernel, and an initrd of its programs and our scripts."""
         tree = initramfs.base_tree()
         self._unpack(recipe.packages, tree)
         [busybox] = self._fetch([BUSYBOX_PACKAGE], self.apt.download)
@@ -60,18 +92,6 @@ class ImageBuilder:
         tree.replace(*initramfs.scripts(recipe.name))
         self.progress("Writing the image", 0, 0)
         initramfs.write_initramfs(tree.all(), directory / "initrd")
-        files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
-        self.progress("Writing the image", 1, 1)
-        return Manifest(
-            name=recipe.name,
-            recipe=recipe.digest,
-            release=self.apt.release,
-            packages=tuple(self.used[name] for name in sorted(self.used)),
-            files=files,
-            memory_bytes=recipe.memory_bytes,
-            append=APPEND,
-            modules=initramfs.MODULES,
-        )
 
     def _fetch(
         self, names: Sequence[str], fetch: Callable[[Sequence[str], Path, Progress], list[Path]]

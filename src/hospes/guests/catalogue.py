@@ -1,9 +1,12 @@
 """The images that Hospes can make and keep, by name."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -12,9 +15,11 @@ import msgspec
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
-from hospes.guests import cpio, initramfs
+from hospes.guests import cpio, initramfs, installer
 from hospes.guests.builder import APPEND, MEBIBYTE, ImageBuilder, Recipe
+from hospes.guests.debian_recipe import DebianRecipe, Driver
 from hospes.guests.store import (
+    MANIFEST,
     Image,
     Manifest,
     discard_image,
@@ -27,8 +32,11 @@ from hospes.guests.store import (
     workspace,
 )
 from hospes.guests.tree import Tree
+from hospes.spec.disk import check_disk_size
 
-RECIPES: Final = MappingProxyType(
+OWN_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+AnyRecipe = Recipe | DebianRecipe
+RECIPES: Final[MappingProxyType[str, AnyRecipe]] = MappingProxyType(
     {
         recipe.name: recipe
         for recipe in (
@@ -55,6 +63,18 @@ RECIPES: Final = MappingProxyType(
                 ),
                 listed=False,
             ),
+            Recipe(
+                "installer",
+                "the Debian installer, which fetches what it installs from a network",
+                1024 * MEBIBYTE,
+                ready_made=installer.PACKAGE,
+            ),
+            DebianRecipe("debian", "Debian with systemd on a root disk"),
+            DebianRecipe(
+                "debian-cloud",
+                "the same with cloud-init and openssh-server",
+                ("cloud-init", "openssh-server"),
+            ),
         )
     }
 )
@@ -71,73 +91,167 @@ class ImageInfo:
     size_bytes: int
 
 
-def _recipe(name: str) -> Recipe:
+def _recipe(name: str, cache: Path | None) -> AnyRecipe:
+    """How the image is made: as we know it, or as the user's own image says itself."""
     recipe = RECIPES.get(name)
-    if recipe is None:
-        known = ", ".join(recipe.name for recipe in RECIPES.values() if recipe.listed)
+    if recipe is not None:
+        return recipe
+    manifest = _own(cache).get(name)
+    if manifest is None:
+        known = ", ".join((*(name for name in RECIPES if RECIPES[name].listed), *_own(cache)))
         raise HospesError(f"There is no image {name!r}; the known images are: {known}.")
-    return recipe
+    return DebianRecipe(
+        name, manifest.description, manifest.wanted, manifest.disk_bytes, manifest.memory_bytes
+    )
+
+
+def _own(cache: Path | None) -> dict[str, Manifest]:
+    """The user's own images, by name."""
+    found = {}
+    for path in sorted(images_directory(cache).glob(f"[!.]*/{MANIFEST}")):
+        name = path.parent.name
+        with suppress(HospesError):
+            image = load_image(path.parent) if name not in RECIPES else None
+            if image is not None and image.disk is not None:
+                found[name] = image.manifest
+    return found
+
+
+def check_commands(name: str) -> None:
+    """HospesError if the guest of an image has nothing that runs commands."""
+    recipe = RECIPES.get(name)
+    if isinstance(recipe, Recipe) and recipe.ready_made:
+        raise HospesError(
+            f"The image {name!r} is a program of its own and runs no commands: "
+            "leave the command out, or take another image."
+        )
 
 
 def list_images(cache: Path | None = None) -> list[ImageInfo]:
     """Every image that users are offered or that is there; `release` is Debian's, such as 13.1."""
     found = []
-    for recipe in RECIPES.values():
+    own = _own(cache)
+    for name in (*RECIPES, *own):
+        description = own[name].description if name in own else RECIPES[name].description
         try:
-            image = load_image(images_directory(cache) / recipe.name)
+            image = load_image(images_directory(cache) / name)
         except HospesError:
             image = None
-        if recipe.listed or image:
-            release = image.manifest.release if image else ""
-            size = image.size_bytes if image else 0
-            found.append(ImageInfo(recipe.name, recipe.description, bool(image), release, size))
+        if image is not None:
+            manifest = image.manifest
+            found.append(
+                ImageInfo(
+                    name, manifest.description or description, True, manifest.release,
+                    image.size_bytes,
+                )
+            )  # fmt: skip
+        elif RECIPES[name].listed:
+            found.append(ImageInfo(name, description, False, "", 0))
     return found
 
 
 def locate(name: str, cache: Path | None = None) -> Image:
     """The image, which must be there already; needs no network."""
-    recipe = _recipe(name)
+    recipe = _recipe(name, cache)
     image = load_image(images_directory(cache) / name)
     if image is None:
         raise HospesError(
             f"The image {name!r} is not here yet: fetch it with 'hospes images pull {name}'."
         )
-    if not _has_modules(image):
+    if not _usable(recipe, image):
         raise HospesError(
             f"The image {name!r} was made by an older Hospes and lacks kernel modules: "
             f"fetch it again with 'hospes images pull {name}'."
         )
-    return image if image.manifest.recipe == recipe.digest else _refresh(recipe, cache)
+    if isinstance(recipe, DebianRecipe) or image.manifest.recipe == recipe.digest:
+        return image
+    return _refresh(recipe, cache)
 
 
-def ensure(name: str, progress: Progress = silent, cache: Path | None = None) -> Image:
-    """The image; fetched and made if it is not there, or cannot be brought up to date."""
-    _recipe(name)
-    if not _has_modules(load_image(images_directory(cache) / name)):
-        return pull(name, progress, cache, again=False)
+def ensure(
+    name: str,
+    progress: Progress = silent,
+    cache: Path | None = None,
+    *,
+    driver: Driver | None = None,
+) -> Image:
+    """The image; fetched and made if it is not there, or cannot be brought up to date.
+
+    One with a root disk is made in a guest, which the `driver` runs.
+    """
+    recipe = _recipe(name, cache)
+    if not _usable(recipe, load_image(images_directory(cache) / name)):
+        return pull(name, progress, cache, again=False, driver=driver)
     return locate(name, cache)
 
 
 def pull(
-    name: str, progress: Progress = silent, cache: Path | None = None, *, again: bool = True
+    name: str,
+    progress: Progress = silent,
+    cache: Path | None = None,
+    *,
+    again: bool = True,
+    driver: Driver | None = None,
 ) -> Image:
     """Fetch an image's packages and make it anew.
 
     With `again` false, an image that another process has made in the meantime is taken instead.
     """
-    recipe = _recipe(name)
-    images = images_directory(cache)
+    return _make(_recipe(name, cache), progress, cache, again, driver)
+
+
+def build(
+    name: str,
+    packages: Sequence[str],
+    driver: Driver,
+    *,
+    base: str = "debian",
+    disk_bytes: int | None = None,
+    progress: Progress = silent,
+    cache: Path | None = None,
+) -> Image:
+    """Make an image of the user's own: the base with more packages, on a disk of this size."""
+    start = _recipe(base, cache)
+    if not isinstance(start, DebianRecipe):
+        raise HospesError(f"The image {base!r} has no root disk to build on; choose debian.")
+    if not OWN_NAME.fullmatch(name):
+        raise HospesError(
+            f"An image cannot be called {name!r}; use up to 63 small letters, digits and dashes."
+        )
+    known = RECIPES.get(name)
+    if known is not None and not isinstance(known, DebianRecipe):
+        raise HospesError(f"The image {name!r} is one of Hospes; choose another name.")
+    size = disk_bytes or start.disk_bytes
+    check_disk_size(size)
+    wanted = tuple(dict.fromkeys((*start.packages, *packages)))
+    description = f"{base} with {', '.join(packages)}" if packages else start.description
+    return _make(DebianRecipe(name, description, wanted, size), progress, cache, True, driver)
+
+
+def _make(
+    recipe: AnyRecipe, progress: Progress, cache: Path | None, again: bool, driver: Driver | None
+) -> Image:
+    name, images = recipe.name, images_directory(cache)
     with locked(images, name, progress):
-        if not again and _has_modules(load_image(images / name)):
+        if not again and _usable(recipe, load_image(images / name)):
             return locate(name, cache)
         with workspace(images, name) as work:
-            builder = ImageBuilder(work, progress)
-            return replace_image(images, name, lambda directory: builder.build(recipe, directory))
+            if isinstance(recipe, Recipe):
+                fill = partial(ImageBuilder(work, progress).build, recipe)
+            elif driver is not None:
+                # Here, for it loads what starting a machine from an image does not need.
+                from hospes.guests.debian import DebianBuilder
+
+                packages, log = images.parent / "packages", images.parent / "log" / f"{name}.txt"
+                fill = partial(DebianBuilder(work, packages, log, driver, progress).build, recipe)
+            else:
+                raise HospesError(f"The image {name!r} is not here: 'hospes images pull {name}'.")
+            return replace_image(images, name, fill)
 
 
 def remove(name: str, cache: Path | None = None) -> None:
     """Delete an image from the cache."""
-    _recipe(name)
+    _recipe(name, cache)
     images = images_directory(cache)
     if not (images / name).exists():
         raise HospesError(f"The image {name!r} is not here, so there is nothing to remove.")
@@ -145,9 +259,11 @@ def remove(name: str, cache: Path | None = None) -> None:
         discard_image(images, name)
 
 
-def _has_modules(image: Image | None) -> bool:
+def _usable(recipe: AnyRecipe, image: Image | None) -> bool:
     """Whether there is an image with all the modules its guest may want."""
-    return image is not None and set(initramfs.MODULES) <= set(image.manifest.modules)
+    if image is None or isinstance(recipe, DebianRecipe):
+        return image is not None and image.disk is not None
+    return set(recipe.modules) <= set(image.manifest.modules)
 
 
 def _refresh(recipe: Recipe, cache: Path | None) -> Image:
@@ -159,9 +275,12 @@ def _refresh(recipe: Recipe, cache: Path | None) -> Image:
         if old is None:
             raise HospesError(f"The image {recipe.name!r} has just been removed; fetch it again.")
         shutil.copyfile(old.kernel, directory / "kernel")
-        tree = Tree({entry.path: entry for entry in cpio.read_archive(old.initrd.read_bytes())})
-        tree.replace(*initramfs.scripts(recipe.name))
-        initramfs.write_initramfs(tree.all(), directory / "initrd")
+        if recipe.ready_made:
+            shutil.copyfile(old.initrd, directory / "initrd")
+        else:
+            tree = Tree({entry.path: entry for entry in cpio.read_archive(old.initrd.read_bytes())})
+            tree.replace(*initramfs.scripts(recipe.name))
+            initramfs.write_initramfs(tree.all(), directory / "initrd")
         files = {name: record_file(directory / name) for name in ("kernel", "initrd")}
         return msgspec.structs.replace(
             old.manifest,

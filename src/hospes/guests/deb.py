@@ -88,6 +88,25 @@ def _unpacked(name: str, section: io.RawIOBase) -> IO[bytes]:
     raise ValueError(f"{name} is compressed in a way that is not known here")
 
 
+@contextmanager
+def open_member(path: Path, part: str) -> Iterator[IO[bytes]]:
+    """The tar archive `control` or `data` of a package, uncompressed, as a stream.
+
+    Every damage, also one met while the caller reads, becomes one sentence.
+    """
+    try:
+        with path.open("rb") as file:
+            for name, start, size in ar_members(file):
+                if name.startswith(f"{part}.tar"):
+                    yield _unpacked(name, Section(file, start, size))
+                    return
+            raise ValueError(f"it has no {part}.tar")
+    except (ValueError, *DAMAGE) as problem:
+        raise HospesError(
+            f"The package {path.name} is damaged: {problem}; delete it and fetch it again."
+        ) from problem
+
+
 class Package:
     """One .deb file."""
 
@@ -96,20 +115,11 @@ class Package:
 
     @contextmanager
     def _tar(self, part: str) -> Iterator[tarfile.TarFile]:
-        """The tar archive `control` or `data` as a stream; every damage becomes one sentence."""
-        try:
-            with self.path.open("rb") as file:
-                for name, start, size in ar_members(file):
-                    if name.startswith(f"{part}.tar"):
-                        plain = _unpacked(name, Section(file, start, size))
-                        with tarfile.open(fileobj=plain, mode="r|") as archive:
-                            yield archive
-                        return
-                raise ValueError(f"it has no {part}.tar")
-        except (ValueError, *DAMAGE) as problem:
-            raise HospesError(
-                f"The package {self.path.name} is damaged: {problem}; delete it and fetch it again."
-            ) from problem
+        with (
+            open_member(self.path, part) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as archive,
+        ):
+            yield archive
 
     def control(self) -> dict[str, str]:
         """The fields of the control file (deb-control(5))."""
@@ -134,6 +144,13 @@ class Package:
                     if entry.is_regular:
                         seen[path] = entry
                     yield entry
+
+    def made_s(self) -> int:
+        """When the package was made, in seconds since 1970."""
+        with self.path.open("rb") as file:
+            header = file.read(len(AR_MAGIC) + AR_HEADER_BYTES)[len(AR_MAGIC) :]
+        text = header[16:28].strip()
+        return int(text) if text.isdigit() else 0
 
     def sha256(self) -> str:
         with self.path.open("rb") as file:

@@ -10,6 +10,7 @@ ERRORS_PATH: Final = "run/hospes/errors"
 #   hospes.agent=hvc0   run the agent (agent.py) on this terminal, and no shell on the console
 #   hospes.shell        a shell on the console although there is an agent
 #   hospes.disks        there are disks: have their driver before anything else runs
+#   hospes.mmio         some of them are in MMIO slots: have the slots' driver as well
 #   hospes.hostname=N   the machine's name instead of the image's
 # A word without a dot, such as TERM=xterm, reaches the shell as an environment variable: the
 # kernel itself sees to that.
@@ -29,6 +30,7 @@ for word in $line; do
 	case $word in
 	hospes.agent=*) agent=${word#*=} ;;
 	hospes.disks) disks=virtio_blk ;;
+	hospes.mmio) slots=virtio_mmio ;;
 	hospes.hostname=*) name=${word#*=} ;;
 	hospes.shell) shell=yes ;;
 	esac
@@ -39,10 +41,13 @@ ifconfig lo up
 cd /root
 {
 	sleep 1
-	modprobe -qa virtio_mmio virtio_rng
+	modprobe -qa virtio_rng
+	if grep -qs 0x0005 /sys/bus/virtio/devices/*/device; then
+		modprobe -q virtio_balloon
+	fi
 } &
-if [ "$agent$disks" ]; then
-	modprobe -qa virtio_mmio $disks
+if [ "$disks" ]; then
+	modprobe -qa $slots $disks
 fi
 # A pipeline, not "&": what a background job starts would ignore SIGINT.
 if [ -z "$agent" ]; then

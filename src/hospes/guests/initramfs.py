@@ -1,7 +1,7 @@
 """The initial root file systems of guests, assembled from Debian's packages and our scripts."""
 
 import lzma
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -24,12 +24,13 @@ ACCOUNTS: Final = (
     ("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
-# Debian's riscv64 kernel has virtio and its console built
-# in, but not the bus they sit on here, nor the entropy device and disks.
+# Debian's riscv64 kernel has virtio, PCI and the console built
+# in, but not MMIO slots, the entropy device, disks and balloon.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
     "drivers/block/virtio_blk",
+    "drivers/virtio/virtio_balloon",
 )
 # Loaded by the kernel when one is mounted; with what each needs, before which that must be there.
 FILE_SYSTEMS: Final = MappingProxyType(
@@ -42,6 +43,11 @@ FILE_SYSTEMS: Final = MappingProxyType(
     }
 )
 MODULES: Final = (*DRIVERS, *FILE_SYSTEMS)
+DISC: Final = MappingProxyType(
+    {"fs/isofs/isofs": ("drivers/cdrom/cdrom",), "drivers/cdrom/cdrom": ()}
+)
+INSTALLER_MODULES: Final = (*MODULES, *DISC)
+NEEDED: Final = MappingProxyType({**FILE_SYSTEMS, **DISC})
 ALIASES: Final = (
     ("fs-ext2", "ext4"),
     ("fs-ext3", "ext4"),
@@ -82,9 +88,11 @@ def add_busybox(tree: Tree, package: Package) -> None:
         tree.add(symlink("usr/sbin", "bin"))
 
 
-def add_kernel(tree: Tree, package: Package, kernel: Path) -> None:
+def add_kernel(
+    tree: Tree, package: Package, kernel: Path, modules: Sequence[str] = MODULES
+) -> None:
     """Write the package's kernel, as it is, to the file `kernel`; add the modules guests need."""
-    files = {e.path: e for e in package.files(_of_the_kernel) if e.is_regular}
+    files = {e.path: e for e in package.files(_of_the_kernel(modules)) if e.is_regular}
     images = [path for path in files if path.startswith("boot/")]
     if len(images) != 1:
         raise HospesError(f"The package {package.path.name} has {len(images)} kernels, not one.")
@@ -110,16 +118,17 @@ def _add_module_lists(tree: Tree, folder: str, paths: dict[str, str]) -> None:
     """What modprobe reads: paths of modules with those they need, and other names for them."""
     lines = []
     for name, path in paths.items():
-        needed = (paths[other] for other in FILE_SYSTEMS.get(name, ()) if other in paths)
+        needed = (paths[other] for other in NEEDED.get(name, ()) if other in paths)
         lines.append(" ".join((f"{path}:", *needed)))
     aliases = [f"alias {alias} {module}" for alias, module in ALIASES]
     for file, content in (("modules.dep", lines), ("modules.alias", aliases)):
         tree.add(regular(f"{folder}/{file}", "".join(f"{line}\n" for line in content).encode()))
 
 
-def _of_the_kernel(path: str) -> bool:
-    return path.startswith(("boot/vmlinu", "boot/Image")) or any(
-        f"/kernel/{module}.ko" in path for module in MODULES
+def _of_the_kernel(modules: Sequence[str]) -> Callable[[str], bool]:
+    return lambda path: (
+        path.startswith(("boot/vmlinu", "boot/Image"))
+        or any(f"/kernel/{module}.ko" in path for module in modules)
     )
 
 

@@ -17,6 +17,9 @@ from hospes.base.paths import cache_directory
 from hospes.base.progress import Progress, silent
 
 MANIFEST: Final = "manifest.json"
+OWN_AGENT: Final = "hospes"
+"""The agent described in `agent.py`."""
+QEMU_AGENT: Final = "qemu"
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,7 +43,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     `recipe` stands for our own scripts in the initrd; an image with others is brought up to date
     from its own initrd, without a network. One without all the kernel modules that guests need is
-    made anew.
+    made anew. `terminals` are the kinds the guest knows, if it does not know all.
+
+    `agent` says who runs commands in the guest: our script, or qemu-guest-agent. An image with a
+    root disk names its file in `disk`; its `wanted` packages and `disk_bytes` are what it takes to
+    make it again.
     """
 
     name: str
@@ -51,6 +58,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     append: str
     modules: tuple[str, ...] = ()
+    agent: str = OWN_AGENT
+    cloud_init: bool = False
+    terminals: tuple[str, ...] = ()
+    disk: str = ""
+    description: str = ""
+    wanted: tuple[str, ...] = ()
+    disk_bytes: int = 0
 
 
 class Image(msgspec.Struct, frozen=True):
@@ -66,6 +80,11 @@ class Image(msgspec.Struct, frozen=True):
     @property
     def initrd(self) -> Path:
         return self.directory / "initrd"
+
+    @property
+    def disk(self) -> Path | None:
+        """The root disk, which machines only read; None if the image has none."""
+        return self.directory / self.manifest.disk if self.manifest.disk else None
 
     @property
     def size_bytes(self) -> int:

@@ -8,6 +8,7 @@ from hospes.devices.stream import CharacterStream
 
 HISTORY_BYTES: Final = 256 * 1024
 INPUT_BYTES: Final = 256 * 1024
+OPENING_BYTES: Final = 64
 
 
 class Sink(Protocol):
@@ -27,7 +28,8 @@ class Console:
     """The back end of one CharacterStream, and the door through which the host talks to it.
 
     Without a sink, output is only remembered, the last HISTORY_BYTES of it. `wake` rouses the
-    machine's thread; it then calls `deliver`.
+    machine's thread; it then calls `deliver`. `opening` is the first that the guest has written
+    since it was switched on, at most OPENING_BYTES of it.
     """
 
     def __init__(self, name: str, wake: Callable[[], None]) -> None:
@@ -35,6 +37,7 @@ class Console:
         self.blocked = False
         self.bytes_out = 0
         self.bytes_in = 0
+        self.opening = b""
         self._wake = wake
         self._sink: Sink | None = None
         self._history = bytearray()
@@ -67,6 +70,8 @@ class Console:
         with self._lock:
             taken = len(data) if self._sink is None else self._sink.write(data)
             self._history += data[:taken]
+            if len(self.opening) < OPENING_BYTES:
+                self.opening = (self.opening + data[:taken])[:OPENING_BYTES]
             if len(self._history) > 2 * HISTORY_BYTES:
                 del self._history[:-HISTORY_BYTES]
             self.blocked = taken < len(data)

@@ -22,7 +22,8 @@ class HostFiles:
 
     `look` sees the input first and returns what of it the guest gets. Input is read only while the
     console has room, output taken only up to PENDING_BYTES: both sides wait for the slower one.
-    `on_end` is called once the input has ended or the output has failed.
+    `on_end` is called once the input has ended or the output has failed. With `replay`, what the
+    console remembers is written first.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class HostFiles:
         *,
         look: Filter | None = None,
         on_end: Callable[[], None] | None = None,
+        replay: bool = True,
     ) -> None:
         self._console, self._loop = console, loop
         self._input_fd, self._output_fd = input_fd, output_fd
@@ -46,7 +48,7 @@ class HostFiles:
         self._drained = threading.Event()
         self._drained.set()
         self._closed = False
-        console.attach(self, replay=True)
+        console.attach(self, replay=replay)
         loop.post(self._read_on)
 
     def write(self, data: bytes) -> int:

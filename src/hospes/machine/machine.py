@@ -14,7 +14,9 @@ from hospes.base.loop import Loop
 from hospes.base.progress import Progress, silent
 from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
-from hospes.firmware.image import BootFiles, load_boot_files
+from hospes.firmware.image import BootFiles
+from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
+from hospes.machine.boot import FindBoot, boot_files
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
@@ -39,6 +41,9 @@ class Machine:
 
     Guest code and devices run on one thread; every method may be called from any. `console` and
     `agent` are its two serial consoles. `close`, or leaving the context, gives everything back.
+    `files` are booted in place of the spec's; `find_boot` looks for them on the disks of a machine
+    that boots from those, at every power-on. `on_remark` is told, by any thread, what the user
+    should know of the disks, when it happens.
     """
 
     def __init__(
@@ -50,11 +55,13 @@ class Machine:
         entropy: EntropySource | None = None,
         progress: Progress = silent,
         restart: bool = True,
+        find_boot: FindBoot | None = None,
+        on_remark: Callable[[str], None] | None = None,
     ) -> None:
         self.spec = spec
         self.ending: Ending | None = None
         self.restarts = 0
-        self._files = files
+        self._files, self._find_boot = files, find_boot
         self._restart = restart
         self._kind = EngineKind(spec.engine)
         self._mailbox = Mailbox(self._interrupt)
@@ -62,7 +69,7 @@ class Machine:
         self.agent = Console("agent", self._mailbox.ring)
         self._ports = Ports(lambda: self.loop, self._mailbox.ring)
         self._system: System | None = None
-        self._disks = Disks(spec.disks, self._mailbox.ring)
+        self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
         self._outside = Outside(
             clock or HostClock(),
             entropy or HostEntropy(),
@@ -189,6 +196,19 @@ class Machine:
         """The ports that nothing in the guest listens on of its own accord."""
         return STREAM_PORTS if self.spec.ports else ()
 
+    def balloon(self, target_bytes: int) -> None:
+        """Ask the guest to make do with target_bytes of its memory; what it gives up goes back to
+        the host, as fast as the guest finds it. All of its memory again: it gets everything back.
+        """
+        memory_bytes = self.spec.memory_bytes
+        self._call(lambda: leave(self._powered.board.balloon, memory_bytes, target_bytes))
+
+    def memory_statistics(self, seconds: float = ANSWER_SECONDS) -> MemoryStatistics:
+        """What the guest says about its memory now; HospesError if it says nothing in time."""
+        inquiry = Inquiry()
+        self._call(lambda: inquiry.begin(self._powered.board.balloon))
+        return inquiry.result(seconds)
+
     def registers(self, hart: int = 0) -> Registers:
         """A hart's registers, between two instructions."""
         if not 0 <= hart < self.spec.cpus:
@@ -236,9 +256,10 @@ class Machine:
         return self._system
 
     def _power_on(self) -> System:
-        """The files are read anew each time rather than kept: a kernel has tens of megabytes."""
-        spec = self.spec
-        files = self._files or load_boot_files(spec.kernel, spec.initrd, spec.bios)
+        spec, files = self.spec, self._files
+        if files is None:
+            disks = self._disks
+            spec, files = boot_files(spec, self._find_boot, disks.settled(), disks.report)
         system = System(spec, files, self._outside, self._kind)
         system.debug = lambda hart: self._set_paused(True)
         return system
@@ -314,6 +335,7 @@ class Machine:
             return
         system.close()
         self._system = None
+        self.console.opening = self.agent.opening = b""
         self._system = self._power_on()
         self.restarts += 1
 

@@ -9,7 +9,7 @@ from typing import Final
 from hospes.base.clock import Clock
 from hospes.base.progress import Progress, silent
 from hospes.devices.backends import CharacterBackend, EntropySource
-from hospes.devices.irq.line import HartLines
+from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerEvent
 from hospes.devices.stream import CharacterStream
 from hospes.engine.engine import Exit
@@ -20,9 +20,11 @@ from hospes.firmware.sbi.entry import enter_supervisor
 from hospes.firmware.sbi.sbi import Sbi
 from hospes.isa.riscv.encoding import ENVCFG_STCE, STI
 from hospes.isa.riscv.hart import Hart
+from hospes.isa.riscv.interrupt_file import receive_message
 from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
+from hospes.machine.boards.surroundings import Surroundings
 from hospes.machine.console import Console
 from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
@@ -31,7 +33,7 @@ from hospes.machine.platform import SbiPlatform
 from hospes.machine.statistics import Statistics
 from hospes.machine.vcpu import PARTS, Vcpu
 from hospes.memory.space import Memory
-from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 TICK_NS: Final = 100
 FAR_NS: Final = 3600 * 10**9
@@ -83,7 +85,7 @@ class System:
     def _assemble(
         self, spec: VmSpec, files: BootFiles, outside: Outside, kind: EngineKind
     ) -> None:
-        surroundings = virt.Surroundings(
+        surroundings = Surroundings(
             memory=self.memory,
             lines=[self._line(number) for number in range(spec.cpus)],
             timebase=lambda: self.timebase.ticks(self.harts[0]),
@@ -92,6 +94,7 @@ class System:
             agent=outside.agent,
             entropy=outside.entropy,
             on_power=self.switch,
+            ports=[self._port(number) for number in range(spec.cpus)],
             disks=outside.disks,
         )
         board = virt.build(spec, files, surroundings)
@@ -104,6 +107,8 @@ class System:
         self.mmio = Mmio(self.board.bus)
         engine = self.engines.engine(kind)
         self.vcpus = [Vcpu(hart, engine, self) for hart in self.harts]
+        for hart in self.harts:
+            hart.aia = int(spec.interrupt_kind is InterruptKind.AIA)
         self.sbi = None if files.firmware else self._firmware()
         self._start_harts()
 
@@ -119,6 +124,20 @@ class System:
                 hart.lines &= ~bit
 
         return drive
+
+    def _port(self, number: int) -> MessagePort:
+        """What takes messages: hart `number`'s interrupt file.
+
+        The sender's slice ends: it is likely to wait for the other hart, whose turn comes.
+        """
+
+        def receive(identity: int) -> None:
+            receive_message(self.harts[number], identity)
+            if len(self.vcpus) > 1:
+                for vcpu in self.vcpus:
+                    vcpu.attention = True
+
+        return receive
 
     def _firmware(self) -> Sbi:
         return Sbi(SbiPlatform(self.vcpus, self.memory, self.board.console, self.switch))
@@ -197,8 +216,9 @@ class System:
         return [(console, self.board.console), (agent, self.board.agent)]
 
     def hold(self) -> None:
-        """Before a pause: finish output, stop the time."""
+        """Before a pause: finish output and what disks are doing, stop the time."""
         self.board.bus.tick()
+        self.board.bus.drain()
         if self._held_ns is None:
             self._held_ns = self._clock.monotonic_ns()
 
@@ -242,6 +262,7 @@ class System:
     def close(self) -> None:
         """Power off: everything is given back."""
         self.flush()
+        self.board.bus.drain()
         if self.board.ports is not None:
             self.board.ports.close()
         self._let_go()

@@ -1,7 +1,8 @@
 """A verb: one function per thing a user can do, from whose signature each front end derives.
 
 The first parameter is the Manager. A positional parameter is an argument, a keyword-only one an
-option, and `*command` what follows `--`. A text in `Annotated` is the parameter's help; the
+option, and `*command` what follows `--`. A text in `Annotated` is the parameter's help, and a
+second one, such as "-d", the option's short form. A positional list takes one value or more. The
 docstring's first paragraph is the verb's. What a verb returns is data for the front end to show.
 """
 

@@ -38,6 +38,13 @@ class Frames:
         if hasattr(mmap, "MADV_HUGEPAGE") and size_bytes >= HUGE_PAGE_BYTES:
             self._map.madvise(mmap.MADV_HUGEPAGE)
 
+    def discard(self, offset: int, size_bytes: int) -> None:
+        """Give whole pages back to the host; they stay where they are and read as zeros."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED, GUARD_BYTES + offset, size_bytes)
+        else:
+            self.view[offset : offset + size_bytes] = bytes(size_bytes)
+
     def close(self) -> None:
         """Give the memory back to the host; views of it must be gone."""
         self.view.release()

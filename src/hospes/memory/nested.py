@@ -68,12 +68,15 @@ class NestedTable:
 
     def mark_written(self, first_page: int, last_page: int) -> None:
         """Note a store by the host to the pages from first to last, both included."""
+        entries = self.entries
         for page in range(first_page, last_page + 1):
-            entry = self.entries[page]
+            entry = entries[page]
+            if entry & (DIRTY | CODE) == DIRTY:
+                continue
             if entry & CODE and not entry & CODE_DIRTY:
                 self._note_dirty_code(page)
                 entry |= CODE_DIRTY
-            self.entries[page] = entry | DIRTY
+            entries[page] = entry | DIRTY
 
     def _note_dirty_code(self, page: int) -> None:
         shared = self.shared

@@ -1,27 +1,22 @@
 """What a user asks for when asking for a machine: frozen, checked, each refusal one sentence."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from hospes.base.errors import HospesError
-
-if TYPE_CHECKING:
-    from hospes.spec.disk import DiskSpec
+from hospes.spec.disk import DiskSpec
+from hospes.spec.size import format_size
 
 CPUS_MAX: Final = 64
-DISKS_MAX: Final = 6
+DISKS_MAX: Final = 24
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40
 MEMORY_DEFAULT_BYTES: Final = 1 << 30
 APPEND_MAX_BYTES: Final = 1023
 """Linux on RISC-V keeps 1024 bytes of command line, the terminating zero included."""
-
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 class EngineKind(StrEnum):
@@ -31,12 +26,22 @@ class EngineKind(StrEnum):
     REFERENCE = "reference"
 
 
+class InterruptKind(StrEnum):
+    """Which interrupt architecture the machine has."""
+
+    AIA = "aia"
+    PLIC = "plic"
+
+
 @dataclass(frozen=True)
 class VmSpec:
     """One machine: processors, memory and what it boots; HospesError if that cannot be.
 
+    Without a choice of `interrupts`, it is AIA, or the PLIC for M-mode firmware.
+    With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
+    Backing files of disks may lie in the directories `allow`, besides the disk's own.
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
-    consoles.
+    consoles; with `balloon`, the guest can be asked to make do with less memory.
     """
 
     kernel: Path | None = None
@@ -46,8 +51,12 @@ class VmSpec:
     cpus: int = 1
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     engine: EngineKind = EngineKind.THREADED
-    disks: "tuple[DiskSpec, ...]" = ()
+    disks: tuple[DiskSpec, ...] = ()
+    interrupts: InterruptKind | None = None
+    from_disk: bool = False
+    allow: tuple[Path, ...] = ()
     ports: bool = False
+    balloon: bool = False
 
     def __post_init__(self) -> None:
         _check_boot(self)
@@ -55,27 +64,26 @@ class VmSpec:
         _check_cpus(self.cpus)
         _check_memory(self.memory_bytes)
         _check_engine(self.engine)
+        _check_interrupts(self.interrupts, self.bios)
         if len(self.disks) > DISKS_MAX:
             raise HospesError(f"{len(self.disks)} disks cannot be had; ask for up to {DISKS_MAX}")
 
 
-def parse_size(text: str, what: str = "memory") -> int:
-    """Bytes from texts such as `512M`, `1.5G`, `4GiB`; units are powers of 1024."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise HospesError(f"{what} {text!r} is not a size; write it like 512M or 2G")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
-
-
-def format_size(size_bytes: int) -> str:
-    """A size as a user writes it: the largest unit that leaves a whole number."""
-    for unit in "TGMK":
-        if size_bytes and size_bytes % _UNITS[unit.lower()] == 0:
-            return f"{size_bytes // _UNITS[unit.lower()]}{unit}"
-    return str(size_bytes)
+    @property
+    def interrupt_kind(self) -> InterruptKind:
+        """What was asked for, or goes with what is booted."""
+        if self.interrupts is not None:
+            return InterruptKind(self.interrupts)
+        return InterruptKind.AIA if self.bios is None else InterruptKind.PLIC
 
 
 def _check_boot(spec: VmSpec) -> None:
+    if spec.from_disk and not spec.disks:
+        raise HospesError("there is no disk to boot from; give --disk or the name of an image")
+    if spec.from_disk and spec.bios is not None:
+        raise HospesError(f"firmware {spec.bios} boots by itself; leave it out to boot from a disk")
+    if spec.from_disk and spec.kernel is None and spec.initrd is None:
+        return
     if spec.kernel is None and spec.bios is None:
         raise HospesError("there is nothing to boot; give --kernel, --bios or the name of an image")
     if spec.initrd is not None and spec.kernel is None:
@@ -117,3 +125,14 @@ def _check_engine(engine: str) -> None:
     if engine not in EngineKind.__members__.values():
         names = " or ".join(kind.value for kind in EngineKind)
         raise HospesError(f"there is no engine {engine!r}; choose {names}")
+
+
+def _check_interrupts(kind: str | None, bios: Path | None) -> None:
+    if kind is not None and kind not in InterruptKind.__members__.values():
+        names = " or ".join(kind.value for kind in InterruptKind)
+        raise HospesError(f"there is no interrupt architecture {kind!r}; choose {names}")
+    if kind == InterruptKind.AIA and bios is not None:
+        raise HospesError(
+            f"firmware {bios} cannot have AIA, which is of supervisor level here; "
+            "leave out --interrupts aia or --bios"
+        )

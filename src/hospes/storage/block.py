@@ -1,6 +1,6 @@
 """What every disk image offers: bytes at offsets, and a map of where they come from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
@@ -61,6 +61,13 @@ class BlockDevice(Protocol):
 
     def read(self, offset: int, length: int, /) -> bytes:
         """Exactly length bytes."""
+        ...
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        """Fill the buffers if that takes no waiting, be it for the disk or another thread.
+
+        If it returns False, the buffers hold anything and `read` is to be used.
+        """
         ...
 
     def write(self, offset: int, data: Data, /) -> None:
@@ -128,6 +135,19 @@ def is_zero(data: Data) -> bool:
     return all(
         bytes(view[at : at + size]) == zeros(size) for at, size in pieces(0, len(view), len(_ZEROS))
     )
+
+
+def take(buffers: list[memoryview], length: int) -> list[memoryview]:
+    """Cut so many bytes off the front of a list of buffers."""
+    taken = []
+    while length > 0:
+        first = buffers.pop(0)
+        if len(first) > length:
+            buffers.insert(0, first[length:])
+            first = first[:length]
+        taken.append(first)
+        length -= len(first)
+    return taken
 
 
 def zeros(length: int) -> bytes:

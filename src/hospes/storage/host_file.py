@@ -1,5 +1,6 @@
 """Files of the host as images use them: Protocols, so a test can cut the power."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,10 @@ class HostFile(Protocol):
 
     def read(self, offset: int, length: int, /) -> bytes:
         """The bytes; fewer only where the file ends."""
+        ...
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        """Fill the buffers wholly with what the host has in memory; False where it has not all."""
         ...
 
     def write(self, offset: int, data: Data, /) -> None:

@@ -5,7 +5,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from hospes.storage.lock import lock
 
 _KEEP_SIZE: Final = 1
 _PUNCH_HOLE: Final = 2
+_NO_WAIT: Final = getattr(os, "RWF_NOWAIT", 0)
 _UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV})
 
 
@@ -46,9 +48,12 @@ class OsFile:
 
     def __init__(self, fd: int, name: str) -> None:
         self._fd, self._name = fd, name
+        # What is counted is over: a sync must not pass for one of a write still under way.
         self._changes = self._synced = 0
+        self._counting = threading.Lock()
         self._sync_failure = 0
         self._can_punch = _fallocate is not None
+        self._can_read_at_once = bool(_NO_WAIT)
 
     @property
     def name(self) -> str:
@@ -78,15 +83,26 @@ class OsFile:
             raise HostFileError(self._name, _number(error), "read") from error
         return data
 
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        if not self._can_read_at_once:
+            return False
+        try:
+            done = os.preadv(self._fd, buffers, offset, _NO_WAIT)
+        except OSError as error:
+            self._can_read_at_once = error.errno not in _UNSUPPORTED
+            return False
+        return done == sum(map(len, buffers))
+
     def write(self, offset: int, data: Data, /) -> None:
         self._check_trusted()
-        self._changes += 1
         try:
             done = os.pwrite(self._fd, data, offset)
             while done < len(data):
                 done += os.pwrite(self._fd, memoryview(data)[done:], offset + done)
         except (OSError, OverflowError) as error:
             raise HostFileError(self._name, _number(error), "written") from error
+        finally:
+            self._changed()
 
     def sync(self) -> None:
         self._check_trusted()
@@ -98,18 +114,22 @@ class OsFile:
         except OSError as error:
             self._sync_failure = error.errno or errno.EIO
             raise HostFileError(self._name, self._sync_failure, "written") from error
-        self._synced = max(self._synced, changes)
+        with self._counting:
+            self._synced = max(self._synced, changes)
 
     def truncate(self, size: int, /) -> None:
-        self._changes += 1
-        with _telling(self._name, "resized"):
-            os.ftruncate(self._fd, size)
+        try:
+            with _telling(self._name, "resized"):
+                os.ftruncate(self._fd, size)
+        finally:
+            self._changed()
 
     def punch(self, offset: int, length: int, /) -> bool:
         if not self._can_punch or _fallocate is None or length <= 0:
             return False
-        self._changes += 1
-        if _fallocate(self._fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length) == 0:
+        done = _fallocate(self._fd, _PUNCH_HOLE | _KEEP_SIZE, offset, length)
+        self._changed()
+        if done == 0:
             return True
         if ctypes.get_errno() in _UNSUPPORTED:
             self._can_punch = False
@@ -131,6 +151,10 @@ class OsFile:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+    def _changed(self) -> None:
+        with self._counting:
+            self._changes += 1
 
     def _check_trusted(self) -> None:
         """After a failed sync nobody knows what the disk holds; nothing may build on it."""

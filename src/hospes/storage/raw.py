@@ -1,6 +1,6 @@
 """Raw images: the file is the disk, byte for byte, and holes read as zeros."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hospes.storage.block import (
     BlockDevice,
@@ -47,6 +47,10 @@ class RawImage:
         check_range(self, offset, length)
         data = self._file.read(offset, length)
         return data if len(data) == length else data + zeros(length - len(data))
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        check_range(self, offset, sum(map(len, buffers)))
+        return self._file.read_at_once(offset, buffers)
 
     def write(self, offset: int, data: Data, /) -> None:
         check_writable(self, offset, len(data))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hospes.spec.disk import DiskFormat, check_disk_size
-from hospes.spec.vm import format_size
+from hospes.spec.size import format_size
 from hospes.storage.chain import Surroundings, open_image
 from hospes.storage.errors import StorageError
 

@@ -114,15 +114,17 @@ def _add_verb(owner: Any, name: str, verb: Verb) -> None:
 def _add_parameter(parser: Parser, parameter: inspect.Parameter) -> None:
     """An option if it is keyword-only, else an argument."""
     hint, text = parameter.annotation, None
+    short: list[str] = []
     if get_origin(hint) is Annotated:
-        hint, text = get_args(hint)[:2]
+        hint, text, *short = get_args(hint)
     required = parameter.default is parameter.empty
     options = {"help": text, "default": None if required else parameter.default, **_kind(hint)}
     if parameter.kind is parameter.KEYWORD_ONLY:
         flag = f"--{parameter.name.replace('_', '-')}"
-        parser.add_argument(flag, dest=parameter.name, required=required, **options)
+        parser.add_argument(*short, flag, dest=parameter.name, required=required, **options)
     else:
-        many: dict[str, Any] = {} if required else {"nargs": "?"}
+        several = options.pop("action", None) == "append"
+        many: dict[str, Any] = {"nargs": "+"} if several else {} if required else {"nargs": "?"}
         parser.add_argument(parameter.name, metavar=parameter.name.upper(), **many, **options)
 
 

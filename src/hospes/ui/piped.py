@@ -3,12 +3,10 @@
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from hospes.base.errors import HospesError
-
-if TYPE_CHECKING:
-    from hospes.api import Machine
 
 END_OF_TRANSMISSION: Final = b"\x04"
 """Ctrl-D"""
@@ -19,29 +17,48 @@ SILENCE_SECONDS: Final = 5.0
 REPEAT_SECONDS: Final = 1.0
 
 
+class TypedAt(Protocol):
+    """A console as one who types on it sees it: `history` is the end of its output."""
+
+    @property
+    def bytes_out(self) -> int: ...
+    @property
+    def history(self) -> bytes: ...
+    def feed(self, data: bytes) -> int: ...
+
+
 class PipedInput:
     """A thread that types what comes from a file until it ends, and then Ctrl-D.
 
-    A booting Linux loses what arrives before it has opened its console. So with a kernel, typing
+    A booting Linux loses what arrives before it has opened its console. So when it `boots`, typing
     begins at a prompt: output that stopped in the middle of a line, or has stopped for long. The
-    end of input is typed again at every later prompt: each who reads there comes to its end.
+    end of input is typed again at every later prompt: each who reads there comes to its end. With
+    `ends` false it is not typed.
     """
 
-    def __init__(self, vm: "Machine", fd: int) -> None:
-        self._vm, self._fd = vm, fd
-        self._console = vm.core.console
+    def __init__(
+        self,
+        console: TypedAt,
+        alive: Callable[[], bool],
+        fd: int,
+        *,
+        boots: bool,
+        ends: bool = True,
+    ) -> None:
+        self._console, self._alive, self._fd = console, alive, fd
+        self._boots, self._ends = boots, ends
 
     def start(self) -> None:
         """Begin, in a thread that ends with the machine or the process."""
         threading.Thread(target=self._serve, name="hospes input", daemon=True).start()
 
     def _serve(self) -> None:
-        if self._vm.spec.kernel is not None and not self._prompted():
+        if self._boots and not self._prompted():
             return
         while data := self._read():
             if not self._type(data):
                 return
-        while self._prompted() and self._type(END_OF_TRANSMISSION):
+        while self._ends and self._prompted() and self._type(END_OF_TRANSMISSION):
             time.sleep(REPEAT_SECONDS)
 
     def _read(self) -> bytes:
@@ -52,7 +69,7 @@ class PipedInput:
 
     def _type(self, data: bytes) -> bool:
         """Type all of it, as fast as the guest takes it; False if the machine has stopped."""
-        while data and self._vm.core.ending is None:
+        while data and self._alive():
             try:
                 data = data[self._console.feed(data) :]
             except HospesError:
@@ -64,7 +81,7 @@ class PipedInput:
     def _prompted(self) -> bool:
         """Wait until the guest seems to wait; False if the machine has stopped."""
         seen, since = -1, time.monotonic()
-        while self._vm.core.ending is None:
+        while self._alive():
             time.sleep(POLL_SECONDS)
             now = time.monotonic()
             if self._console.bytes_out != seen:

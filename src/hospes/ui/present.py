@@ -7,6 +7,7 @@ from typing import Any
 
 from hospes.manager.host import Capability
 from hospes.manager.verbs.doctor import Examination
+from hospes.manager.verbs.machines import Remarks
 from hospes.manager.verbs.run import Ran
 from hospes.manager.verbs.show import Shown
 
@@ -54,12 +55,18 @@ def _(result: Ran) -> str:
     return ""
 
 
+@present.register
+def _(result: Remarks) -> str:
+    return ""
+
+
 def remarks(result: Any) -> str:
     """What belongs to a result without being it; for standard error."""
-    if not isinstance(result, Ran):
+    if not isinstance(result, Ran | Remarks):
         return ""
     said = [f"hospes: {sentence(result.remark)}"] if result.remark else []
-    return "\n".join([*said, *([aligned(result.statistics)] if result.statistics else [])])
+    rows = result.statistics if isinstance(result, Ran) else ()
+    return "\n".join([*said, *([aligned(rows)] if rows else [])])
 
 
 def sentence(message: str) -> str:

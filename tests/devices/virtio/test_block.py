@@ -1,12 +1,12 @@
 """The block device against a driver, a disk in memory and an executor that waits to be told."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from hospes.base.errors import GuestError, HospesError
-from hospes.devices.virtio.block import DISCARD, FLUSH, RO, WRITE_ZEROES, VirtioBlock
+from hospes.devices.virtio.block import DISCARD, FLUSH, MQ, RO, WRITE_ZEROES, VirtioBlock
 from hospes.devices.virtio.block_request import REQUEST_BYTES_MAX
 from hospes.devices.virtio.mmio import VirtioMmio
 
@@ -22,6 +22,8 @@ class MemoryDisk:
         self.size_bytes, self.read_only = SIZE, read_only
         self.log: list[tuple] = []
         self.error: Exception | None = None
+        self.in_memory = False
+        self.asked_at_once: list[tuple[int, int]] = []
 
     def note(self, *what) -> None:
         self.log.append(what)
@@ -31,6 +33,15 @@ class MemoryDisk:
     def read(self, offset: int, length: int) -> bytes:
         self.note("read", offset, length)
         return bytes(self.data[offset : offset + length])
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview]) -> bool:
+        self.asked_at_once.append((offset, sum(map(len, buffers))))
+        if not self.in_memory:
+            return False
+        for buffer in buffers:
+            buffer[:] = self.data[offset : offset + len(buffer)]
+            offset += len(buffer)
+        return True
 
     def write(self, offset: int, data: bytes) -> None:
         self.note("write", offset, len(data))
@@ -58,6 +69,9 @@ class Later:
 
     def report(self, message: str) -> None:
         self.messages.append(message)
+
+    def wait(self) -> None:
+        self.run()
 
     def run(self) -> None:
         jobs, self.jobs = self.jobs, []
@@ -236,14 +250,42 @@ def test_a_reset_drops_what_is_in_flight(bench: Bench) -> None:
     assert bench.result(512)[0] == UNTOUCHED
     assert not bench.line.level
     bench.start()
-    bench.offer(0, 1, room=512, n=1)
+    bench.offer(1, 1, b"A" * 512, n=1)
     bench.driver.reg(0x70, 0)
     bench.start()
     bench.offer(8, room=20, n=2)
+    assert len(bench.later.jobs) == 1
     bench.finish()
-    assert bench.result(512, n=1)[0] == UNTOUCHED
+    assert ("write", 512, 512) not in bench.disk.log
+    assert bench.result(n=1)[0] == UNTOUCHED
+    assert bench.driver.used(0) == []
+    bench.finish()
     assert bench.driver.used(0) == [(4, 21)]
-    assert (bench.device._in_flight, bench.device._in_flight_bytes) == (0, 0)
+    assert (bench.device._begun, bench.device._begun_bytes) == (set(), 0)
+
+
+def test_what_a_reset_interrupts_ends_before_anything_new_begins(bench: Bench) -> None:
+    bench.offer(1, 0, b"A" * 512)
+    [job] = bench.later.jobs
+    bench.later.jobs.clear()
+    write = bench.disk.write
+
+    def slow(offset: int, data: bytes) -> None:
+        bench.driver.reg(0x70, 0)
+        bench.start()
+        bench.offer(1, 0, b"B" * 512, n=1)
+        bench.slot.tick()
+        assert not bench.later.jobs
+        write(offset, data)
+
+    bench.disk.write = slow
+    job()
+    bench.disk.write = write
+    bench.slot.tick()
+    assert bench.driver.used(0) == []
+    bench.finish()
+    assert bench.driver.used(0) == [(2, 1)]
+    assert bench.disk.data[:512] == b"B" * 512
 
 
 def test_a_queue_taken_back_drops_what_is_in_flight(bench: Bench) -> None:
@@ -252,6 +294,7 @@ def test_a_queue_taken_back_drops_what_is_in_flight(bench: Bench) -> None:
     bench.driver.reg(0x44, 0)
     bench.finish()
     assert bench.result(512)[0] == UNTOUCHED
+    assert bench.disk.log == []
 
 
 def test_a_flood_waits_in_the_ring(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,11 +322,120 @@ def test_a_buffer_outside_memory_stops_the_device(bench: Bench) -> None:
     bench.ram.write(bench.driver.buffer(), struct.pack("<IIQ", 0, 0, 0))
     bench.driver.describe(0, 0, bench.driver.buffer(), 16, NEXT, 1)
     bench.driver.describe(0, 1, 0x10, 513, WRITE)
-    bench.driver.offer(0, 0)
-    bench.later.run()
     with pytest.raises(GuestError):
-        bench.slot.tick()
+        bench.driver.offer(0, 0)
     assert bench.slot.read(0x70, 4) & 64
+
+
+def test_a_read_of_what_the_host_has_is_answered_at_once(bench: Bench) -> None:
+    bench.disk.in_memory = True
+    bench.offer(0, 1, room=1024)
+    assert bench.result(1024) == (OK, bytes(range(256)) * 4)
+    assert bench.driver.used(0) == [(0, 1025)]
+    assert bench.line.level
+    assert (bench.later.jobs, bench.slot.due_in_ns()) == ([], None)
+
+
+def test_a_step_reads_only_so_much_at_once(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr("hospes.devices.virtio.block.AT_ONCE_BYTES_MAX", 1024)
+    bench.disk.in_memory = True
+    for n in range(3):
+        at = bench.driver.buffer(2 * n)
+        bench.ram.write(at, struct.pack("<IIQ", 0, 0, n))
+        bench.driver.describe(0, 2 * n, at, 16, NEXT, 2 * n + 1)
+        bench.driver.describe(0, 2 * n + 1, at + 0x1000, 513, WRITE)
+        bench.driver.offer(0, 2 * n, notify=n == 2)
+    assert bench.disk.asked_at_once == [(0, 512), (512, 512)]
+    assert len(bench.driver.used(0)) == 2
+    bench.finish()
+    assert bench.driver.used(0) == [(4, 513)]
+
+
+@pytest.mark.parametrize(("sector", "room"), [(0, 0), (0, 511), (64, 512), (1 << 60, 512)])
+def test_what_cannot_be_read_is_not_read_at_once(bench: Bench, sector, room) -> None:
+    bench.disk.in_memory = True
+    bench.offer(0, sector, room=room)
+    assert bench.disk.asked_at_once == []
+
+
+def test_small_writes_are_done_together_and_told_once(bench: Bench) -> None:
+    for n in range(12):
+        bench.offer(1, n, bytes([n]) * 512, n=n) if n == 11 else quietly(bench, n)
+    assert [len(job.args[0]) for job in bench.later.jobs] == [8, 4]
+    told = bench.line.changes
+    bench.finish()
+    assert bench.line.changes == told + 1
+    assert len(bench.driver.used(0)) == 12
+    assert [bench.disk.data[512 * n] for n in range(12)] == list(range(12))
+
+
+def quietly(bench: Bench, n: int) -> None:
+    """Offer a write without ringing the bell."""
+    notify, bench.slot.function.notify = bench.slot.function.notify, lambda index: None
+    bench.offer(1, n, bytes([n]) * 512, n=n)
+    bench.slot.function.notify = notify
+
+
+def test_a_mistake_of_ours_within_a_job_answers_the_whole_job(bench: Bench) -> None:
+    bench.disk.error = ZeroDivisionError()
+    quietly(bench, 0)
+    bench.offer(1, 1, b"A" * 512, n=1)
+    with pytest.raises(ZeroDivisionError):
+        bench.later.run()
+    bench.slot.tick()
+    assert [bench.result(n=n)[0] for n in (0, 1)] == [IOERR, IOERR]
+
+
+def test_one_step_takes_no_more_than_the_queue_is_long(bench: Bench) -> None:
+    bench.disk.in_memory = True
+    queue = bench.device.queue(0)
+    bench.offer(0, 0, room=512)
+    again = queue.peek
+
+    def endless():
+        queue.state.next_avail = queue.state.next_avail - 1 & 0xFFFF
+        queue._offered = queue.state.next_avail + 1 & 0xFFFF
+        return again()
+
+    queue.peek = endless
+    bench.driver.reg(0x50, 0)
+    assert len(bench.disk.asked_at_once) == 1 + 64
+    assert bench.slot.due_in_ns() == 0
+    bench.slot.tick()
+    assert len(bench.disk.asked_at_once) == 1 + 2 * 64
+
+
+def test_draining_waits_for_what_is_under_way(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr("hospes.devices.virtio.block.IN_FLIGHT_BYTES_MAX", 512)
+    bench.offer(1, 0, b"A" * 512)
+    bench.offer(1, 1, b"B" * 512, n=1)
+    bench.slot.drain()
+    assert bench.driver.used(0) == [(0, 1)]
+    assert (bench.device._begun, bench.later.jobs) == (set(), [])
+    bench.slot.drain()
+    assert bench.slot.due_in_ns() == 0
+    bench.slot.tick()
+    bench.finish()
+    assert bench.driver.used(0) == [(2, 1)]
+
+
+def test_requests_of_all_queues(ram, wire, make_driver) -> None:
+    bench = Bench(ram, wire, make_driver, MemoryDisk())
+    bench.device = VirtioBlock(ram, bench.disk, bench.later, queues=3)
+    bench.slot = bench.driver.slot = VirtioMmio(wire, bench.device)
+    told: list[int] = []
+    bench.device.interrupt_queue = told.append
+    assert bench.slot.read(0x122, 2) == 3
+    bench.driver.start(ALL | MQ, queues=3)
+    for queue in range(3):
+        at = bench.driver.buffer(8 + 2 * queue)
+        ram.write(at, struct.pack("<IIQ", 0, 0, queue))
+        bench.driver.describe(queue, 0, at, 16, NEXT, 1)
+        bench.driver.describe(queue, 1, at + 0x1000, 513, WRITE)
+        bench.driver.offer(queue, 0)
+    bench.finish()
+    assert [bench.driver.used(queue) for queue in range(3)] == [[(0, 513)]] * 3
+    assert told == [0, 1, 2]
 
 
 def test_configuration(bench: Bench) -> None:

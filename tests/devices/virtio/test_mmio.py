@@ -33,7 +33,7 @@ def test_features_are_offered_by_word(driver) -> None:
     for word in range(3):
         driver.reg(0x14, word)
         words.append(driver.reg(0x10))
-    assert words == [1 << 28 | 1 << 29 | 5, 1 | 1 << 8, 0]
+    assert words == [1 << 28 | 1 << 29 | 5, 1 | 1 << 2 | 1 << 8, 0]
 
 
 @pytest.mark.parametrize("features", [0, 1 << 27 | 1 << 32, 1 << 28])

@@ -40,7 +40,7 @@ def test_a_chain_is_copied_and_given_back(rings: Rings, ram) -> None:
     assert rings.queue.peek() is None
     rings.offer(2)
     chain = rings.queue.peek()
-    assert chain == Chain(2, ((BASE + 0x5000, 5), (BASE + 0x6000, 3)), ((BASE + 0x7000, 4),))
+    assert chain == Chain(2, ((BASE + 0x5000, 5), (BASE + 0x6000, 3)), ((BASE + 0x7000, 4),), 8, 4)
     assert (chain.readable_bytes, chain.writable_bytes) == (8, 4)
     assert rings.queue.peek() == chain
     ram.write(BASE + 0x5000, b"abcde")
@@ -74,7 +74,7 @@ def test_indirect_table(rings: Rings) -> None:
     rings.describe(0, BASE + 1, 10, NEXT, 2, table=TABLE)
     rings.describe(2, BASE + 2, 20, WRITE, 0, table=TABLE)
     rings.offer(1)
-    assert rings.queue.peek() == Chain(1, ((BASE + 1, 10),), ((BASE + 2, 20),))
+    assert rings.queue.peek() == Chain(1, ((BASE + 1, 10),), ((BASE + 2, 20),), 10, 20)
 
 
 def test_interrupt_suppression_by_flag(rings: Rings, ram) -> None:

@@ -34,7 +34,8 @@ def test_address_gives_lowest_privilege() -> None:
 def test_every_csr_is_readable_in_machine_mode() -> None:
     for csr in CSRS.values():
         guest = Guest(MODE_M)
-        guest.h.fs = 1
+        guest.h.fs = guest.h.aia = 1
+        guest.h.siselect = 0x70
         assert guest.csr(csr.name) is not None, csr.name
 
 

@@ -12,6 +12,7 @@ from tests.storage.qemu import assert_sound, needs_qemu, qemu_img, qemu_io, qemu
 from hospes.storage.block import BlockDevice
 from hospes.storage.chain import open_image
 from hospes.storage.errors import OutOfRangeError, ReadOnlyImageError
+from hospes.storage.qcow2 import layout
 from hospes.storage.qcow2.check import check_qcow2
 from hospes.storage.qcow2.image import Qcow2Image, open_qcow2
 from hospes.storage.qcow2.making import Qcow2Options, make_qcow2
@@ -256,3 +257,28 @@ def test_threads_may_share_an_image() -> None:
     assert all(results)
     image.close()
     assert check_qcow2(image.file).corruptions == 0
+
+
+def test_reading_at_once_waits_for_nobody() -> None:
+    image = made(1 << 20)
+    image.write(0, b"A" * 512)
+    buffers = [memoryview(bytearray(512))]
+    assert image.read_at_once(0, buffers)
+    assert bytes(buffers[0]) == b"A" * 512
+    with image._lock:
+        found: list[bool] = []
+        asker = threading.Thread(target=lambda: found.append(image.read_at_once(0, buffers)))
+        asker.start()
+        asker.join(10)
+    assert found == [False]
+    image.meta.commit()
+    image.meta.l2_tables.drop(image.meta.l1.words[0] & layout.OFFSET_MASK)
+    before = image.file.disk.reads
+    assert not image.read_at_once(0, buffers)
+    assert image.file.disk.reads == before
+    image.read(0, 512)
+    assert image.read_at_once(0, buffers)
+    image.file.disk.remembers = False
+    assert not image.read_at_once(0, buffers)
+    with pytest.raises(OutOfRangeError):
+        image.read_at_once(1 << 20, buffers)

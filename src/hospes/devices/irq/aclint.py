@@ -16,7 +16,9 @@ TICK_NS: Final = 100
 class Aclint(Device):
     """`mtime` is the harts' own `time` counter, so writing it is ignored."""
 
-    compatible, size = "sifive,clint0", 0x10000
+    compatible, also_compatible = "sifive,clint0", ("riscv,clint0",)
+    size = 0x10000
+    hart_lines = (MSIP, MTIP)
     msip = RegArray(0x0, count=HARTS_MAX)
     mtimecmp = RegArray(0x4000, 8, count=HARTS_MAX, partial=True)
     mtime = Reg(0xBFF8, 8, partial=True)

@@ -18,3 +18,10 @@ class Irq(Protocol):
     def set(self, level: bool) -> None:
         """Drive the line high or low."""
         ...
+
+
+MessagePort = Callable[[int], None]
+"""Takes a message for one hart's interrupt file: the identity that becomes pending."""
+
+SendMessage = Callable[[int, int], None]
+"""Sends a message-signalled interrupt: a 32-bit write of data (second) to an address (first)."""

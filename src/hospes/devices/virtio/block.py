@@ -2,6 +2,7 @@
 
 import struct
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -9,7 +10,10 @@ from hospes.base.errors import GuestError
 from hospes.devices.backends import BlockBackend, DeviceMemory, Executor
 from hospes.devices.virtio.block_request import (
     DISCARD_SECTORS_MAX,
+    HEADER,
     HEADER_BYTES,
+    IN,
+    OUT,
     REQUEST_BYTES_MAX,
     SECTOR_BYTES,
     SEGMENTS_MAX,
@@ -17,15 +21,22 @@ from hospes.devices.virtio.block_request import (
     BlockRequest,
     Terms,
     carry_out,
+    is_inside,
 )
+from hospes.devices.virtio.block_request import OK as STATUS_OK
 from hospes.devices.virtio.function import QUEUE_SIZE_MAX, VirtioFunction
-from hospes.devices.virtio.queue import Chain
+from hospes.devices.virtio.queue import Chain, Virtqueue, spans
 
-SEG_MAX, RO, BLK_SIZE, FLUSH, TOPOLOGY = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 10
+SEG_MAX, RO, BLK_SIZE, FLUSH, TOPOLOGY, MQ = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 10, 1 << 12
 DISCARD, WRITE_ZEROES = 1 << 13, 1 << 14
 
 IN_FLIGHT_MAX: Final = QUEUE_SIZE_MAX
 IN_FLIGHT_BYTES_MAX: Final = REQUEST_BYTES_MAX
+AT_ONCE_BYTES_MAX: Final = 4 << 20
+"""How much one step reads itself from what the host has in memory; a few hundred microseconds."""
+JOB_REQUESTS_MAX: Final = 8
+JOB_BYTES_MAX: Final = 256 << 10
+"""Small writes are done together, so that the guest is interrupted once for all of them."""
 DISCARD_ALIGNMENT_SECTORS: Final = 128
 PHYSICAL_BLOCK_EXPONENT: Final = 3
 OPTIMAL_BLOCKS: Final = 128
@@ -35,23 +46,36 @@ _CONFIG: Final = struct.Struct("<QIIHBBIBBHIBBHIIIIIB3xIII")
 class VirtioBlock(VirtioFunction):
     """vda in Linux; guest memory, rings and the interrupt are touched on the machine's thread only.
 
-    A request is copied out of its ring, given to the executor and, once done, answered by the next
-    `tick`. One from before a reset is carried out, if it was not yet, but never answered. What is
-    held in memory at a time is bounded, over resets too; more stays in the ring.
+    A read of what the host has in memory is answered at once. Any other request is copied out of
+    its ring, given to the executor and, once done, answered by the next `tick`. One from before a
+    reset of the device or its queue is not begun any more and never answered, and new ones wait
+    until those under way have ended. What is held in memory at a time is bounded, over resets too;
+    more stays in the ring.
     """
 
     device_id = 2
 
     def __init__(
-        self, memory: DeviceMemory, disk: BlockBackend, executor: Executor, serial: str = ""
+        self,
+        memory: DeviceMemory,
+        disk: BlockBackend,
+        executor: Executor,
+        serial: str = "",
+        *,
+        queues: int = 1,
+        packed: bool = True,
     ) -> None:
-        super().__init__(memory)
         self._disk, self._executor = disk, executor
         self._serial = serial.encode()
+        self._new: list[BlockRequest] = []
+        self._begun: set[BlockRequest] = set()
+        self._begun_bytes = self._orphans = 0
         self._done: deque[BlockRequest] = deque()
-        self._in_flight = self._in_flight_bytes = 0
+        self._postponed = False
+        self._at_once_left = 0
+        super().__init__(memory, queue_count=queues, packed=packed)
         access = RO if disk.read_only else DISCARD | WRITE_ZEROES
-        self.own_features = SEG_MAX | BLK_SIZE | FLUSH | TOPOLOGY | access
+        self.own_features = SEG_MAX | BLK_SIZE | FLUSH | TOPOLOGY | MQ | access
 
     def config(self) -> bytes:
         """Capacity, limits and block sizes (5.2.4)."""
@@ -68,66 +92,178 @@ class VirtioBlock(VirtioFunction):
             0, 0, 0,
         )  # fmt: skip
 
+    def reset(self) -> None:
+        """Requests are forgotten."""
+        super().reset()
+        self._count_orphans()
+
+    def forget(self, index: int) -> None:
+        """The queue's requests are forgotten."""
+        self._count_orphans()
+
     def serve(self, index: int) -> None:
-        """Take new requests while there is room for them."""
+        """Take new requests, at most as many as the queue is long, while there is room for them."""
         queue = self.queue(index)
-        while self._has_room():
+        self._at_once_left = AT_ONCE_BYTES_MAX
+        try:
+            emptied = self._take(index, queue)
+        finally:
+            self._submit()
+        if emptied:
+            queue.listen()
+        else:
+            self._postponed = True
+        if queue.wants_interrupt():
+            self.interrupt_queue(index)
+
+    def _take(self, index: int, queue: Virtqueue) -> bool:
+        """Take a queue's requests; False if some are left."""
+        for _ in range(queue.state.size):
+            if not self._has_room():
+                return False
             chain = queue.peek()
             if chain is None:
-                queue.listen()
-                break
+                return True
             queue.advance()
-            self._begin(index, chain)
+            self._begin(index, queue, chain)
+        return False
 
     def tick(self) -> None:
         """Answer what has been done, and take requests for which there was no room."""
-        if not self._done:
+        if self._done:
+            self._answer_all()
+        if self._postponed and self.running and self._has_room():
+            self._postponed = False
+            self._serve_all()
+
+    def due_in_ns(self) -> int | None:
+        """At once if requests are done or there is room for more."""
+        more = self._postponed and self.running and self._has_room()
+        return 0 if self._done or more else None
+
+    def drain(self) -> None:
+        """Wait for the disk and answer what is under way; what is still in the ring stays there."""
+        if self._begun:
+            self._executor.wait()
+            self._answer_all()
+
+    def _has_room(self) -> bool:
+        return (
+            len(self._begun) < IN_FLIGHT_MAX
+            and self._begun_bytes < IN_FLIGHT_BYTES_MAX
+            and not self._orphans
+        )
+
+    def _is_current(self, request: BlockRequest) -> bool:
+        """Whether the request's queue is still the one it came from."""
+        return self.queues[request.queue] is request.state
+
+    def _count_orphans(self) -> None:
+        self._orphans = sum(not self._is_current(request) for request in self._begun)
+        self._postponed = self._orphans > 0
+
+    def _begin(self, index: int, queue: Virtqueue, chain: Chain) -> None:
+        """Answer a request, or copy it for the executor."""
+        if chain.readable_bytes < HEADER_BYTES or not chain.writable_bytes:
+            raise GuestError("a disk request without a header or room for its status")
+        gpa, size = chain.readable[0]
+        header = (
+            self._memory.read(gpa, HEADER_BYTES)
+            if size >= HEADER_BYTES
+            else queue.gather(chain, 0, HEADER_BYTES)
+        )
+        kind, _, sector = HEADER.unpack(header)
+        if kind == IN and self._read_at_once(queue, chain, sector * SECTOR_BYTES):
             return
+        request = BlockRequest(index, queue.state, chain, kind, sector)
+        if request.takes_data:
+            request.data = queue.gather(chain, HEADER_BYTES, request.data_bytes)
+        self._begun.add(request)
+        self._begun_bytes += request.held_bytes
+        self._new.append(request)
+
+    def _read_at_once(self, queue: Virtqueue, chain: Chain, offset: int) -> bool:
+        """Read straight into the driver's buffers, if that is possible without waiting."""
+        length = chain.writable_bytes - 1
+        fits = 0 < length <= self._at_once_left and length % SECTOR_BYTES == 0
+        if not fits or not is_inside(self._disk, offset, length):
+            return False
+        parts = list(chain.writable[:-1])
+        if chain.writable[-1][1] != 1:
+            parts = list(spans(chain.writable, 0, length))
+        if not self._disk.read_at_once(offset, self._memory.windows(parts)):
+            return False
+        self._at_once_left -= length
+        self._memory.filled(parts)
+        self._set_status(queue, chain, STATUS_OK)
+        queue.complete(chain, length + 1)
+        return True
+
+    def _submit(self) -> None:
+        """Hand what `_begin` copied to the executor."""
+        if not self._new:
+            return
+        requests, self._new = self._new, []
+        terms = Terms(self.driver_features, self._serial, durable=not self.driver_features & FLUSH)
+        for job in _jobs(requests):
+            self._executor.submit(partial(self._carry_out, job, terms))
+
+    def _carry_out(self, requests: list[BlockRequest], terms: Terms) -> None:
+        """The executor's part; an error that is not the disk's goes on to the executor's log."""
+        left = deque(requests)
+        try:
+            while left:
+                if self._is_current(left[0]):
+                    carry_out(left[0], self._disk, terms, self._executor.report)
+                self._done.append(left.popleft())
+        finally:
+            self._done.extend(left)
+
+    def _answer_all(self) -> None:
         told: set[int] = set()
         while self._done:
             request = self._done.popleft()
-            self._in_flight -= 1
-            self._in_flight_bytes -= request.held_bytes
-            if self.running and self.queues[request.queue] is request.state:
+            self._begun.discard(request)
+            self._begun_bytes -= request.held_bytes
+            if not self._is_current(request):
+                self._orphans -= 1
+            elif self.running:
                 self._answer(request)
                 told.add(request.queue)
         for index in sorted(told):
             if self.queue(index).wants_interrupt():
                 self.interrupt_queue(index)
-        if self.running:
-            self._serve_all()
-
-    def due_in_ns(self) -> int | None:
-        """At once if requests are done."""
-        return 0 if self._done else None
-
-    def _has_room(self) -> bool:
-        return self._in_flight < IN_FLIGHT_MAX and self._in_flight_bytes < IN_FLIGHT_BYTES_MAX
-
-    def _begin(self, index: int, chain: Chain) -> None:
-        """Copy a request and have it carried out."""
-        if chain.readable_bytes < HEADER_BYTES or not chain.writable_bytes:
-            raise GuestError("a disk request without a header or room for its status")
-        head = self.queue(index).gather(chain, 0, HEADER_BYTES)
-        request = BlockRequest.parse(head, chain, index, self.queues[index])
-        if request.takes_data:
-            request.data = self.queue(index).gather(chain, HEADER_BYTES, request.data_bytes)
-        self._in_flight += 1
-        self._in_flight_bytes += request.held_bytes
-        terms = Terms(self.driver_features, self._serial, durable=not self.driver_features & FLUSH)
-        self._executor.submit(partial(self._carry_out, request, terms))
-
-    def _carry_out(self, request: BlockRequest, terms: Terms) -> None:
-        """The executor's part; an error that is not the disk's goes on to the executor's log."""
-        try:
-            carry_out(request, self._disk, terms, self._executor.report)
-        finally:
-            self._done.append(request)
 
     def _answer(self, request: BlockRequest) -> None:
         """Data if there is any, the status in the last byte, and the request back to the driver."""
         queue, chain = self.queue(request.queue), request.chain
         queue.scatter(chain, request.answer)
+        self._set_status(queue, chain, request.status)
         last = chain.writable_bytes - 1
-        queue.scatter(chain, bytes([request.status]), last)
         queue.complete(chain, last + 1 if len(request.answer) == last else len(request.answer))
+
+
+    def _set_status(self, queue: Virtqueue, chain: Chain, status: int) -> None:
+        """In the request's last byte."""
+        gpa, size = chain.writable[-1]
+        if size:
+            self._memory.write(gpa + size - 1, bytes((status,)))
+        else:
+            queue.scatter(chain, bytes((status,)), chain.writable_bytes - 1)
+
+
+def _jobs(requests: list[BlockRequest]) -> Iterator[list[BlockRequest]]:
+    """Small writes in groups, everything else on its own."""
+    job: list[BlockRequest] = []
+    room = JOB_BYTES_MAX
+    for request in requests:
+        if request.kind != OUT:
+            yield [request]
+            continue
+        if job and (len(job) == JOB_REQUESTS_MAX or len(request.data) > room):
+            yield job
+            job, room = [], JOB_BYTES_MAX
+        job.append(request)
+        room -= len(request.data)
+    if job:
+        yield job

@@ -11,7 +11,6 @@ from hospes.devices.backends import BlockBackend
 from hospes.devices.virtio.queue import Chain, QueueState
 
 SECTOR_BYTES: Final = 512
-HEADER_BYTES: Final = 16
 ID_BYTES: Final = 20
 SEGMENTS_MAX: Final = 16
 REQUEST_BYTES_MAX: Final = 64 << 20
@@ -23,13 +22,14 @@ IN, OUT, FLUSH, GET_ID, DISCARD, WRITE_ZEROES = 0, 1, 4, 8, 11, 13
 OK, IOERR, UNSUPP = 0, 1, 2
 UNMAP: Final = 1
 
-_HEADER: Final = struct.Struct("<IIQ")
+HEADER_BYTES: Final = 16
+HEADER: Final = struct.Struct("<IIQ")
 _SEGMENT: Final = struct.Struct("<QII")
 _NEEDED: Final = MappingProxyType({DISCARD: 1 << 13, WRITE_ZEROES: 1 << 14})
 _CHANGING: Final = frozenset({OUT, DISCARD, WRITE_ZEROES})
 
 
-@dataclass
+@dataclass(eq=False, slots=True)
 class BlockRequest:
     """A request copied out of its ring, and in the end its status and what is read."""
 
@@ -41,12 +41,6 @@ class BlockRequest:
     data: bytes = b""
     status: int = IOERR
     answer: bytes = b""
-
-    @classmethod
-    def parse(cls, header: bytes, chain: Chain, queue: int, state: QueueState) -> "BlockRequest":
-        """From the header's bytes; sizes are the chain's."""
-        kind, _, sector = _HEADER.unpack(header)
-        return cls(queue, state, chain, kind, sector)
 
     @property
     def data_bytes(self) -> int:
@@ -107,7 +101,8 @@ def carry_out(
         report(str(error))
 
 
-def _inside(disk: BlockBackend, offset: int, length: int) -> bool:
+def is_inside(disk: BlockBackend, offset: int, length: int) -> bool:
+    """Whether the range consists of whole sectors that the disk has."""
     return offset + length <= disk.size_bytes // SECTOR_BYTES * SECTOR_BYTES
 
 
@@ -115,7 +110,7 @@ def _read(request: BlockRequest, disk: BlockBackend, terms: Terms) -> int:
     length = request.room_bytes
     if length % SECTOR_BYTES or length > REQUEST_BYTES_MAX:
         return IOERR
-    if not _inside(disk, request.offset, length):
+    if not is_inside(disk, request.offset, length):
         return IOERR
     request.answer = disk.read(request.offset, length)
     return OK
@@ -125,7 +120,7 @@ def _write(request: BlockRequest, disk: BlockBackend, terms: Terms) -> int:
     length = request.data_bytes
     if length % SECTOR_BYTES or length != len(request.data):
         return IOERR
-    if not _inside(disk, request.offset, length):
+    if not is_inside(disk, request.offset, length):
         return IOERR
     disk.write(request.offset, request.data)
     return OK
@@ -158,7 +153,7 @@ def _each_segment(request: BlockRequest, disk: BlockBackend, flags_known: int, l
     if any(flags & ~flags_known for _, _, flags in segments):
         return UNSUPP
     for sector, count, _ in segments:
-        if count > limit or not _inside(disk, sector * SECTOR_BYTES, count * SECTOR_BYTES):
+        if count > limit or not is_inside(disk, sector * SECTOR_BYTES, count * SECTOR_BYTES):
             return IOERR
     for sector, count, flags in segments:
         offset, length = sector * SECTOR_BYTES, count * SECTOR_BYTES

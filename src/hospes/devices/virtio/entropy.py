@@ -15,8 +15,10 @@ class VirtioEntropy(VirtioFunction):
 
     device_id = 4
 
-    def __init__(self, memory: DeviceMemory, source: EntropySource) -> None:
-        super().__init__(memory)
+    def __init__(
+        self, memory: DeviceMemory, source: EntropySource, *, packed: bool = True
+    ) -> None:
+        super().__init__(memory, packed=packed)
         self._source = source
 
     def serve(self, index: int) -> None:

@@ -5,11 +5,13 @@ from typing import ClassVar, Final
 
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory
-from hospes.devices.virtio.queue import QueueState, SplitQueue
+from hospes.devices.virtio.packed import PackedQueue
+from hospes.devices.virtio.queue import QueueState, SplitQueue, Virtqueue
 
 INDIRECT_DESC: Final = 1 << 28
 EVENT_IDX: Final = 1 << 29
 VERSION_1: Final = 1 << 32
+RING_PACKED: Final = 1 << 34
 RING_RESET: Final = 1 << 40
 
 ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK = 1, 2, 4, 8
@@ -21,6 +23,7 @@ QUEUE_SIZE_MAX: Final = 256
 class VirtioFunction:
     """Base of the device types: they say what they are and serve their queues.
 
+    `packed` is whether packed rings are offered, which drivers that know them use.
     The transport sets `interrupt_queue(index)`, for used buffers of one queue, and
     `interrupt_config()`, for a change of the configuration. A GuestError from serving a queue makes
     the device ask for its reset (2.1.2) and do nothing until then.
@@ -36,8 +39,13 @@ class VirtioFunction:
     config_generation: int
     queues: list[QueueState]
 
-    def __init__(self, memory: DeviceMemory) -> None:
+    def __init__(
+        self, memory: DeviceMemory, *, queue_count: int | None = None, packed: bool = True
+    ) -> None:
         self._memory = memory
+        self._queue_count = self.queue_count if queue_count is None else queue_count
+        self._opened: dict[int, Virtqueue] = {}
+        self._offered = INDIRECT_DESC | EVENT_IDX | VERSION_1 | RING_RESET | packed * RING_PACKED
         self.interrupt_queue: Callable[[int], None] = _unheard
         self.interrupt_config: Callable[[], None] = _unheard
         self.own_features = 0
@@ -47,7 +55,7 @@ class VirtioFunction:
     @property
     def features(self) -> int:
         """What is offered."""
-        return self.own_features | INDIRECT_DESC | EVENT_IDX | VERSION_1 | RING_RESET
+        return self.own_features | self._offered
 
     @property
     def running(self) -> bool:
@@ -58,7 +66,7 @@ class VirtioFunction:
         """Forget the driver; queues are empty afterwards."""
         self.status = 0
         self.driver_features = 0
-        self.queues = [QueueState(size=self.queue_size_max) for _ in range(self.queue_count)]
+        self.queues = [QueueState(size=self.queue_size_max) for _ in range(self._queue_count)]
 
     def config(self) -> bytes:
         """The device-specific configuration space."""
@@ -121,10 +129,18 @@ class VirtioFunction:
     def enable_queue(self, index: int) -> None:
         """The driver has laid a queue out."""
         state = self.queues[index]
-        wrong = state.descriptors_gpa % 16 or state.driver_gpa % 2 or state.device_gpa % 4
-        if wrong or not 0 < state.size <= self.queue_size_max or state.size & (state.size - 1):
+        size, packed = state.size, self.driver_features & RING_PACKED
+        wrong = state.descriptors_gpa % 16 or state.device_gpa % 4
+        if packed:
+            wrong = wrong or state.driver_gpa % 4
+        else:
+            wrong = wrong or state.driver_gpa % 2 or size & (size - 1)
+        if wrong or not 0 < size <= self.queue_size_max:
             raise GuestError(f"queue {index} of size {state.size} is laid out wrongly")
         state.ready = True
+
+    def drain(self) -> None:
+        """Before a pause: return when what goes on beside the machine's thread is done."""
 
     def disable_queue(self, index: int) -> None:
         """The driver takes a queue back, with its positions."""
@@ -142,10 +158,15 @@ class VirtioFunction:
     def forget(self, index: int) -> None:
         """The driver has taken a queue back: nothing is known of its requests any more."""
 
-    def queue(self, index: int) -> SplitQueue:
-        """A queue to work on."""
-        event_index = bool(self.driver_features & EVENT_IDX)
-        return SplitQueue(self._memory, self.queues[index], event_index)
+    def queue(self, index: int) -> Virtqueue:
+        """A queue to work on, of the kind that was negotiated."""
+        state = self.queues[index]
+        queue = self._opened.get(index)
+        if queue is None or queue.state is not state:
+            kind = PackedQueue if self.driver_features & RING_PACKED else SplitQueue
+            queue = kind(self._memory, state, bool(self.driver_features & EVENT_IDX))
+            self._opened[index] = queue
+        return queue
 
     def _serve_all(self) -> None:
         """What the driver has queued before it was ready."""

@@ -20,7 +20,7 @@ _LOW: Final = 0xFFFF_FFFF
 class EmptySlot(Device):
     """A slot without a device: drivers find device ID 0 and leave it alone."""
 
-    compatible, size = "virtio,mmio", 0x1000
+    compatible, size, node = "virtio,mmio", 0x1000, "virtio_mmio"
     magic, transport_version, device_id = Reg(0x00), Reg(0x04), Reg(0x08)
 
     def read_magic(self) -> int:
@@ -196,6 +196,10 @@ class VirtioMmio(EmptySlot):
     def tick(self) -> None:
         """Serve what the outside has made possible."""
         self.function.guarded(self.function.tick)
+
+    def drain(self) -> None:
+        """As the device type has it."""
+        self.function.guarded(self.function.drain)
 
     def due_in_ns(self) -> int | None:
         """As the device type has it."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hospes.devices.backends import PortStream
-from hospes.devices.virtio.queue import SplitQueue
+from hospes.devices.virtio.queue import Virtqueue
 
 RECEIVE, TRANSMIT = 0, 1
 STEP_BYTES: Final = 256 * 1024
@@ -27,14 +27,14 @@ class Port:
         self.stream = stream
         self.state = state
 
-    def fill(self, queue: SplitQueue) -> None:
+    def fill(self, queue: Virtqueue) -> None:
         """Give waiting input to the driver's buffers."""
         while self.stream.input_waiting and (chain := queue.peek()):
             queue.advance()
             data = self.stream.take(chain.writable_bytes)
             queue.complete(chain, queue.scatter(chain, data))
 
-    def drain(self, queue: SplitQueue) -> None:
+    def drain(self, queue: Virtqueue) -> None:
         """Take the driver's output as far as there is room, and no more than STEP_BYTES."""
         left, state = STEP_BYTES, self.state
         while chain := queue.peek():
@@ -53,7 +53,7 @@ class Port:
         state.stalled = False
 
 
-def drop_output(queue: SplitQueue, state: PortState) -> None:
+def drop_output(queue: Virtqueue, state: PortState) -> None:
     """Give the driver's output back without looking at it."""
     while chain := queue.peek():
         queue.advance()

@@ -9,7 +9,6 @@ from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory, PortEnd
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.port import RECEIVE, TRANSMIT, Port, PortState, drop_output
-from hospes.devices.virtio.queue import QueueState
 
 MULTIPORT: Final = 2
 PORTS_MAX: Final = 31
@@ -55,15 +54,12 @@ class VirtioPorts(VirtioFunction):
         self._ends: dict[int, PortEnd] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
         self._leftover: set[int] = set()
-        super().__init__(memory)
+        super().__init__(memory, queue_count=2 * len(self.names) + 2)
         self.own_features = MULTIPORT
 
     def reset(self) -> None:
         """The guest's sides are closed; a host's end stays if the guest has not been there yet."""
         super().reset()
-        self.queues = [
-            QueueState(size=self.queue_size_max) for _ in range(2 * len(self.names) + 2)
-        ]
         old = getattr(self, "ports", [])
         self.ports = [NamedPortState() for _ in self.names]
         self.waiting = []

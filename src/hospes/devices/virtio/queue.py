@@ -1,13 +1,14 @@
-"""Split virtqueues (virtio 1.2, section 2.7): indirect descriptors, event index, nothing trusted.
+"""Virtqueues: what both ring formats share, and split rings (virtio 1.2, section 2.7).
 
 Descriptors are copied out of guest memory first and checked then. A queue that the guest has laid
 out wrongly raises GuestError; how much one step can do is bounded by the queue's size.
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory
@@ -17,17 +18,23 @@ NO_INTERRUPT: Final = 1
 INDIRECT_MAX: Final = 1024
 """Linux exceeds the queue's size in indirect tables; QEMU takes as many as this."""
 
-_DESCRIPTOR = struct.Struct("<QIHH")
-_U16 = struct.Struct("<H")
-_USED = struct.Struct("<II")
+DESCRIPTOR: Final = struct.Struct("<QIHH")
+"""gpa, length, and two numbers whose meaning depends on the ring format."""
+_U16: Final = struct.Struct("<H")
+_USED: Final = struct.Struct("<II")
 _WRAP: Final = 0xFFFF
 
-Descriptor = tuple[int, int, int, int]
+Part = tuple[int, int]
+Described = tuple[int, int, int]
 
 
 @dataclass
 class QueueState:
-    """What the guest and the device know about a queue: its snapshot."""
+    """What the guest and the device know about a queue: its snapshot.
+
+    Positions count requests modulo 2**16 in a split ring. In a packed one they are places in the
+    ring, plus its size while the wrap counter is 0.
+    """
 
     size: int = 0
     ready: bool = False
@@ -36,141 +43,182 @@ class QueueState:
     device_gpa: int = 0
     next_avail: int = 0
     next_used: int = 0
-    signalled: int = 0      # next_used when the driver was last told
+    untold: int = 0         # how far next_used has moved since the driver was last told
 
 
-@dataclass(frozen=True)
-class Chain:
-    """One request: (gpa, length) of the parts to read and of the parts to write."""
+class Chain(NamedTuple):
+    """One request: (gpa, length) of the parts to read and of the parts to write.
+
+    `head` is what the driver knows it by; `places` how many descriptors of the ring it takes.
+    """
 
     head: int
-    readable: tuple[tuple[int, int], ...]
-    writable: tuple[tuple[int, int], ...]
-    readable_bytes: int = field(init=False)
-    writable_bytes: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "readable_bytes", sum(length for _, length in self.readable))
-        object.__setattr__(self, "writable_bytes", sum(length for _, length in self.writable))
+    readable: tuple[Part, ...] = ()
+    writable: tuple[Part, ...] = ()
+    readable_bytes: int = 0
+    writable_bytes: int = 0
+    places: int = 1
 
 
-class SplitQueue:
-    """A queue over its state; `event_index` is whether VIRTIO_F_EVENT_IDX was negotiated."""
+class Virtqueue(ABC):
+    """A queue over its state; `event_index` is whether VIRTIO_F_EVENT_IDX was negotiated.
+
+    Requests may be completed in any order. One object serves as long as its state stays the
+    function's: it may remember what cannot change meanwhile.
+    """
 
     def __init__(self, memory: DeviceMemory, state: QueueState, event_index: bool) -> None:
-        self._memory = memory
         self.state = state
+        self._memory = memory
+        self._read, self._write = memory.read, memory.write
         self._event_index = event_index
 
+    @abstractmethod
     def peek(self) -> Chain | None:
         """The next request, which stays in the queue; None if there is none."""
-        state = self.state
-        if not state.ready:
-            return None
-        waiting = (self._u16(state.driver_gpa + 2) - state.next_avail) & _WRAP
-        if not waiting:
-            return None
-        if waiting > state.size:
-            raise GuestError(f"{waiting} requests in a queue of {state.size}")
-        slot = state.next_avail % state.size
-        return self._chain(self._u16(state.driver_gpa + 4 + 2 * slot))
 
+    @abstractmethod
     def advance(self) -> None:
         """Take the request last peeked out of the queue."""
-        self.state.next_avail = (self.state.next_avail + 1) & _WRAP
 
+    @abstractmethod
     def complete(self, chain: Chain, written: int) -> None:
         """Give a request back with the number of bytes written to it."""
-        state = self.state
-        slot = state.next_used % state.size
-        self._memory.write(state.device_gpa + 4 + 8 * slot, _USED.pack(chain.head, written))
-        state.next_used = (state.next_used + 1) & _WRAP
-        self._memory.write(state.device_gpa + 2, _U16.pack(state.next_used))
 
+    @abstractmethod
     def listen(self) -> None:
         """Ask to be told of the next request."""
-        state = self.state
-        if self._event_index and state.ready:
-            gpa = state.device_gpa + 4 + 8 * state.size
-            self._memory.write(gpa, _U16.pack(state.next_avail))
 
+    @abstractmethod
     def wants_interrupt(self) -> bool:
         """Whether the driver asked to be told of what was completed since this was last asked."""
-        state = self.state
-        old, new = state.signalled, state.next_used
-        if old == new:
-            return False
-        state.signalled = new
-        if not self._event_index:
-            return not self._u16(state.driver_gpa) & NO_INTERRUPT
-        event = self._u16(state.driver_gpa + 4 + 2 * state.size)
-        return (new - event - 1) & _WRAP < (new - old) & _WRAP
 
     def gather(self, chain: Chain, offset: int, limit: int) -> bytes:
         """Up to limit bytes of a request's readable parts, from offset on."""
-        spans = _spans(chain.readable, offset, limit)
-        return b"".join(self._memory.read(gpa, length) for gpa, length in spans)
+        parts = chain.readable
+        if offset and offset == parts[0][1] and limit == chain.readable_bytes - offset:
+            return b"".join(self._memory.windows(parts[1:]))
+        return b"".join(self._memory.windows(spans(parts, offset, limit)))
 
     def scatter(self, chain: Chain, data: bytes, offset: int = 0) -> int:
         """Store data into a request's writable parts, from offset on; returns how much fitted."""
         at = 0
-        for gpa, length in _spans(chain.writable, offset, len(data)):
-            self._memory.write(gpa, data[at : at + length])
+        for gpa, length in spans(chain.writable, offset, len(data)):
+            self._write(gpa, data[at : at + length])
             at += length
         return at
 
-    def _chain(self, head: int) -> Chain:
-        parts: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
-        for gpa, length, flags, _ in self._descriptors(head):
-            writable = bool(flags & WRITE)
-            if parts[True] and not writable:
-                raise GuestError("a readable descriptor follows a writable one")
-            parts[writable].append((gpa, length))
-        return Chain(head, tuple(parts[False]), tuple(parts[True]))
+    def _table(self, gpa: int, length: int) -> bytes:
+        """The descriptors of an indirect table."""
+        count, rest = divmod(length, DESCRIPTOR.size)
+        if rest or not 0 < count <= INDIRECT_MAX:
+            raise GuestError(f"an indirect table of {length} bytes")
+        return self._read(gpa, length)
 
-    def _descriptors(self, head: int) -> Iterator[Descriptor]:
+
+class SplitQueue(Virtqueue):
+    """A descriptor table, a ring of offered requests and one of completed ones."""
+
+    def __init__(self, memory: DeviceMemory, state: QueueState, event_index: bool) -> None:
+        super().__init__(memory, state, event_index)
+        self._offered = state.next_avail
+
+    def peek(self) -> Chain | None:
+        """As every queue's; the driver's index is looked at when all up to it is taken."""
+        state = self.state
+        at = state.next_avail
+        if at == self._offered:
+            if not state.ready:
+                return None
+            offered = self._u16(state.driver_gpa + 2)
+            waiting = (offered - at) & _WRAP
+            if not waiting:
+                return None
+            if waiting > state.size:
+                raise GuestError(f"{waiting} requests in a queue of {state.size}")
+            self._offered = offered
+        head = self._u16(state.driver_gpa + 4 + 2 * (at % state.size))
+        return chain_of(head, self._descriptors(head))
+
+    def advance(self) -> None:
+        """As every queue's."""
+        self.state.next_avail = (self.state.next_avail + 1) & _WRAP
+
+    def complete(self, chain: Chain, written: int) -> None:
+        """As every queue's."""
+        state = self.state
+        at = state.next_used
+        self._write(state.device_gpa + 4 + 8 * (at % state.size), _USED.pack(chain.head, written))
+        state.next_used = at = (at + 1) & _WRAP
+        state.untold += 1
+        self._write(state.device_gpa + 2, _U16.pack(at))
+
+    def listen(self) -> None:
+        """As every queue's; without the event index drivers always tell."""
+        state = self.state
+        if self._event_index and state.ready:
+            gpa = state.device_gpa + 4 + 8 * state.size
+            self._write(gpa, _U16.pack(state.next_avail))
+
+    def wants_interrupt(self) -> bool:
+        """As every queue's: by flag, or if the index the driver waits for was passed."""
+        state = self.state
+        moved, state.untold = state.untold, 0
+        if not moved:
+            return False
+        if not self._event_index:
+            return not self._u16(state.driver_gpa) & NO_INTERRUPT
+        event = self._u16(state.driver_gpa + 4 + 2 * state.size)
+        return (state.next_used - event - 1) & _WRAP < moved
+
+    def _descriptors(self, head: int) -> Iterator[Described]:
         """The descriptors of a chain, an indirect one replaced by those in its table."""
-        index = head
-        for _ in range(self.state.size):
-            if index >= self.state.size:
-                raise GuestError(f"descriptor {index} in a queue of {self.state.size}")
-            table_gpa = self.state.descriptors_gpa + 16 * index
-            descriptor: Descriptor = _DESCRIPTOR.unpack(self._memory.read(table_gpa, 16))
-            _, _, flags, following = descriptor
+        state, index = self.state, head
+        for _ in range(state.size):
+            if index >= state.size:
+                raise GuestError(f"descriptor {index} in a queue of {state.size}")
+            place_gpa = state.descriptors_gpa + DESCRIPTOR.size * index
+            gpa, length, flags, index = DESCRIPTOR.unpack(self._read(place_gpa, DESCRIPTOR.size))
             if flags & INDIRECT:
                 if flags & NEXT:
                     raise GuestError("an indirect descriptor that goes on")
-                yield from self._indirect(descriptor)
+                yield from self._indirect(gpa, length)
                 return
-            yield descriptor
+            yield gpa, length, flags
             if not flags & NEXT:
                 return
-            index = following
         raise GuestError("a chain of descriptors is longer than its queue")
 
-    def _indirect(self, descriptor: Descriptor) -> Iterator[Descriptor]:
-        gpa, length, _, _ = descriptor
-        count, rest = divmod(length, 16)
-        if rest or not 0 < count <= INDIRECT_MAX:
-            raise GuestError(f"an indirect table of {length} bytes")
-        table = list(_DESCRIPTOR.iter_unpack(self._memory.read(gpa, length)))
+    def _indirect(self, table_gpa: int, table_bytes: int) -> Iterator[Described]:
+        table = list(DESCRIPTOR.iter_unpack(self._table(table_gpa, table_bytes)))
         index = 0
-        for _ in range(count):
-            if index >= count or table[index][2] & INDIRECT:
+        for _ in table:
+            if index >= len(table) or table[index][2] & INDIRECT:
                 raise GuestError("a wrong indirect table")
-            yield table[index]
-            if not table[index][2] & NEXT:
+            gpa, length, flags, index = table[index]
+            yield gpa, length, flags
+            if not flags & NEXT:
                 return
-            index = table[index][3]
         raise GuestError("an indirect chain is longer than its table")
 
     def _u16(self, gpa: int) -> int:
-        return int.from_bytes(self._memory.read(gpa, 2), "little")
+        return int.from_bytes(self._read(gpa, 2), "little")
 
 
-def _spans(
-    parts: tuple[tuple[int, int], ...], offset: int, limit: int
-) -> Iterator[tuple[int, int]]:
+def chain_of(head: int, descriptors: Iterable[Described], places: int = 1) -> Chain:
+    """A request from (gpa, length, flags) of its parts; those to read come first."""
+    # By columns, since a request may have hundreds of parts.
+    gpas, lengths, flags = zip(*descriptors, strict=True)
+    writing = [bits & WRITE for bits in flags]
+    first = writing.index(WRITE) if WRITE in writing else len(writing)
+    if 0 in writing[first:]:
+        raise GuestError("a readable descriptor follows a writable one")
+    parts = tuple(zip(gpas, lengths, strict=True))
+    readable_bytes, writable_bytes = sum(lengths[:first]), sum(lengths[first:])
+    return Chain(head, parts[:first], parts[first:], readable_bytes, writable_bytes, places)
+
+
+def spans(parts: tuple[Part, ...], offset: int, limit: int) -> Iterator[Part]:
     """(gpa, length) of at most limit bytes from offset on."""
     for gpa, length in parts:
         if limit <= 0:

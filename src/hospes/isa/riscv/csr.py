@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from hospes.isa.riscv import csr_machine, csr_pmp, csr_supervisor, csr_unprivileged
+from hospes.isa.riscv import csr_aia, csr_machine, csr_pmp, csr_supervisor, csr_unprivileged
+from hospes.isa.riscv.csr_aia import select_exists
 from hospes.isa.riscv.csr_table import Csr, collect
 from hospes.isa.riscv.encoding import (
     COUNTER_TM,
@@ -16,7 +17,9 @@ from hospes.isa.riscv.encoding import (
 )
 from hospes.isa.riscv.hart import Hart
 
-CSRS: Final[Mapping[int, Csr]] = collect(csr_machine, csr_supervisor, csr_unprivileged, csr_pmp)
+CSRS: Final[Mapping[int, Csr]] = collect(
+    csr_machine, csr_supervisor, csr_unprivileged, csr_pmp, csr_aia
+)
 """Every CSR there is, by number."""
 CSR_NUMBERS: Final[Mapping[str, int]] = MappingProxyType({c.name: c.number for c in CSRS.values()})
 
@@ -25,10 +28,14 @@ ILLEGAL: Final = 1
 
 FCSR: Final = 0x003
 STIMECMP: Final = 0x14D
+SISELECT: Final = 0x150
+SIREG: Final = 0x151
+STOPEI: Final = 0x15C
 SATP: Final = 0x180
 MIP: Final = 0x344
 FIRST_READ_ONLY: Final = 0xC00
 LAST_COUNTER: Final = 0xC1F
+STOPI: Final = 0xDB0
 
 
 def csr_dispatch_read(h: Hart, number: int) -> int:
@@ -72,6 +79,13 @@ def stimecmp_status(h: Hart) -> int:
     return ILLEGAL
 
 
+def aia_status(h: Hart, number: int) -> int:
+    """Whether the hart has the CSRs of Ssaia, and sireg a register to stand for."""
+    if h.aia == 0 or (number == SIREG and select_exists(h) == 0):
+        return ILLEGAL
+    return LEGAL
+
+
 def csr_status(h: Hart, number: int) -> int:
     """Whether the current mode and status open a CSR at all (Privileged ISA, 2.1).
 
@@ -87,6 +101,8 @@ def csr_status(h: Hart, number: int) -> int:
         return ILLEGAL
     if number == STIMECMP and h.mode != MODE_M:
         return stimecmp_status(h)
+    if (number >= SISELECT and number <= STOPEI) or number == STOPI:
+        return aia_status(h, number)
     return LEGAL
 
 

@@ -12,12 +12,18 @@ MODE_U: Final = 0
 MODE_S: Final = 1
 MODE_M: Final = 3
 
+FILE_WORDS: Final = 4
+"""Words of 64 bits in either array of an interrupt file."""
+
 
 class Hart(Struct):
     """One hart: registers, CSRs, and the results that engine and machine hand each other.
 
     x[0] is never written: decoders turn a destination of x0 into x[SINK]. f holds raw bits, a
     single-precision value NaN-boxed (Unprivileged ISA, section 21.2).
+
+    With aia 1 the hart has Ssaia and an interrupt file (eip to eithreshold), which drives SEIP in
+    lines and is apart from the hart: resetting the hart leaves it alone.
 
     Derived state: context and fp_ok (priv.refresh); pmp_base, pmp_last (inclusive byte addresses),
     pmp_count (entries that can match) from pmpcfg and pmpaddr; pmp_low to pmp_high, the range
@@ -74,6 +80,12 @@ class Hart(Struct):
     senvcfg = Word()
     satp = Word()
     stimecmp = Word()
+    aia = Word()
+    siselect = Word()
+    eip = Words(FILE_WORDS)
+    eie = Words(FILE_WORDS)
+    eidelivery = Word()
+    eithreshold = Word()
     pmpcfg = Words(16)
     pmpaddr = Words(16)
     pmp_base = Words(16)

@@ -75,7 +75,7 @@ def set_mode(h: Hart, mode: int) -> None:
 def reset(h: Hart) -> None:
     """Privileged ISA, "Reset", with menvcfg.ADUE set: page tables' A and D are kept by hardware.
 
-    pc, hartid and host_sbi are the board's to set. The engine's translations must be flushed.
+    pc, hartid, aia and host_sbi are the board's to set. The engine's translations must be flushed.
     """
     for number in range(32):
         h.x[number] = 0
@@ -126,6 +126,7 @@ def reset_csrs(h: Hart) -> None:
     h.scounteren = 0
     h.senvcfg = 0
     h.satp = 0
+    h.siselect = 0
     h.timer_due = 0
     h.poll = 0
     h.kick = 0

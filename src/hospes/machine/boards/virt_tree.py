@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.devices.irq.line import MEIP, MSIP, MTIP, SEIP
-from hospes.devices.irq.plic import SOURCES
+from hospes.devices.device import Device
 from hospes.devices.power import FINISHER_PASS, FINISHER_RESET
 from hospes.firmware.fdt import Node, wide
+from hospes.machine.boards.interrupts import Description
+from hospes.machine.boards.pci import add_node
 
 TIMEBASE_HZ: Final = 10_000_000
-UART_CLOCK_HZ: Final = 3_686_400
 CACHE_BLOCK_BYTES: Final = 64
 EXTENSIONS: Final = (
     *("i", "m", "a", "f", "d", "c"),
@@ -22,12 +22,13 @@ EXTENSIONS: Final = (
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a device is on the board; source 0 means it does not interrupt."""
+class Placed:
+    """A device at its address; source 0 means it has no interrupt line."""
 
+    name: str
     base: int
-    size: int
-    source: int = 0
+    device: Device
+    source: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class TreeFacts:
     append: str
     initrd: tuple[int, int] | None
     rng_seed: bytes
+    interrupts: Description
+    pci: bool = False
+
+
+def extensions(added: Sequence[str] = ()) -> list[str]:
+    """The board's extensions and those added at supervisor level, in canonical order."""
+    supervisor = sorted([*added, *(name for name in EXTENSIONS[6:] if name.startswith("s"))])
+    return [name for name in EXTENSIONS if name not in supervisor] + supervisor
 
 
 def isa_string(extensions: Sequence[str] = EXTENSIONS) -> str:
@@ -49,35 +58,53 @@ def isa_string(extensions: Sequence[str] = EXTENSIONS) -> str:
     return "_".join(["rv64" + "".join(letters), *names])
 
 
-def device_tree(facts: TreeFacts, layout: dict[str, Place], virtio: Sequence[Place]) -> Node:
-    """The whole tree; `layout` has test, rtc, clint, plic and uart."""
+def device_tree(facts: TreeFacts, devices: Sequence[Placed]) -> Node:
+    """The whole tree; among the devices are `test` and `uart`."""
     root = Node("").set("#address-cells", 2).set("#size-cells", 2)
     root.set("compatible", "riscv-virtio").set("model", "riscv-virtio,hospes")
-    _add_chosen(root, facts, layout["uart"])
-    root.add("aliases").set("serial0", _path("serial", layout["uart"]))
+    [console] = [f"/soc/{_name(placed)}" for placed in devices if placed.name == "uart"]
+    _add_chosen(root, facts, console)
+    root.add("aliases").set("serial0", console)
     memory = root.add(f"memory@{facts.memory_base:x}").set("device_type", "memory")
     memory.set("reg", *wide(facts.memory_base), *wide(facts.memory_bytes))
-    _add_cpus(root, facts.cpus)
-    plic, test = facts.cpus + 1, facts.cpus + 2
+    _add_cpus(root, facts.cpus, extensions(facts.interrupts.extensions))
+    test = facts.cpus + 1
     _add_power(root, test)
     soc = root.add("soc").set("#address-cells", 2).set("#size-cells", 2)
     soc.set("compatible", "simple-bus").set("ranges")
-    _device(soc, "test", layout["test"], "sifive,test1", "sifive,test0", "syscon").set(
-        "phandle", test
-    )
-    _interrupting(soc, "rtc", layout["rtc"], plic, "google,goldfish-rtc")
-    uart = _interrupting(soc, "serial", layout["uart"], plic, "ns16550a")
-    uart.set("clock-frequency", UART_CLOCK_HZ)
-    for place in virtio:
-        _interrupting(soc, "virtio_mmio", place, plic, "virtio,mmio")
-    _add_plic(soc, layout["plic"], facts.cpus, plic)
-    clint = _device(soc, "clint", layout["clint"], "sifive,clint0", "riscv,clint0")
-    clint.set("interrupts-extended", *_hart_interrupts(facts.cpus, MSIP, MTIP))
+    for placed in devices:
+        node = _add_device(soc, placed, facts)
+        if placed.name == "test":
+            node.set("phandle", test)
+    facts.interrupts.add_nodes(soc)
+    if facts.pci:
+        add_node(soc, facts.memory_bytes, facts.interrupts)
     return root
 
 
-def _add_chosen(root: Node, facts: TreeFacts, uart: Place) -> None:
-    chosen = root.add("chosen").set("stdout-path", _path("serial", uart))
+def _add_device(soc: Node, placed: Placed, facts: TreeFacts) -> Node:
+    """What the device's class says of it, and what the board has given it."""
+    device = placed.device
+    node = soc.add(_name(placed)).set("compatible", device.compatible, *device.also_compatible)
+    node.set("reg", *wide(placed.base), *wide(device.size))
+    if placed.source:
+        node.set("interrupt-parent", facts.interrupts.parent)
+        node.set("interrupts", *facts.interrupts.specifier(placed.source))
+    if device.hart_lines:
+        numbers = [bit.bit_length() - 1 for bit in device.hart_lines]
+        cells = [cell for hart in range(facts.cpus) for n in numbers for cell in (hart + 1, n)]
+        node.set("interrupts-extended", *cells)
+    for name, value in device.properties.items():
+        node.set(name, value)
+    return node
+
+
+def _name(placed: Placed) -> str:
+    return f"{placed.device.node or placed.name}@{placed.base:x}"
+
+
+def _add_chosen(root: Node, facts: TreeFacts, console: str) -> None:
+    chosen = root.add("chosen").set("stdout-path", console)
     if facts.append:
         chosen.set("bootargs", facts.append)
     if facts.initrd:
@@ -86,15 +113,15 @@ def _add_chosen(root: Node, facts: TreeFacts, uart: Place) -> None:
     chosen.set("rng-seed", facts.rng_seed)
 
 
-def _add_cpus(root: Node, count: int) -> None:
+def _add_cpus(root: Node, count: int, names: Sequence[str]) -> None:
     """Hart n's interrupt controller has phandle n + 1."""
     cpus = root.add("cpus").set("#address-cells", 1).set("#size-cells", 0)
     cpus.set("timebase-frequency", TIMEBASE_HZ)
     for hart in range(count):
         cpu = cpus.add(f"cpu@{hart:x}").set("device_type", "cpu").set("reg", hart)
         cpu.set("status", "okay").set("compatible", "riscv")
-        cpu.set("riscv,isa", isa_string()).set("riscv,isa-base", "rv64i")
-        cpu.set("riscv,isa-extensions", *EXTENSIONS)
+        cpu.set("riscv,isa", isa_string(names)).set("riscv,isa-base", "rv64i")
+        cpu.set("riscv,isa-extensions", *names)
         cpu.set("riscv,cbom-block-size", CACHE_BLOCK_BYTES)
         cpu.set("riscv,cboz-block-size", CACHE_BLOCK_BYTES)
         cpu.set("mmu-type", "riscv,sv57")
@@ -107,30 +134,3 @@ def _add_power(root: Node, test: int) -> None:
     for name, value in (("poweroff", FINISHER_PASS), ("reboot", FINISHER_RESET)):
         node = root.add(name).set("compatible", f"syscon-{name}")
         node.set("regmap", test).set("offset", 0).set("value", value)
-
-
-def _add_plic(soc: Node, place: Place, harts: int, phandle: int) -> None:
-    plic = _device(soc, "plic", place, "sifive,plic-1.0.0", "riscv,plic0")
-    plic.set("#address-cells", 0).set("#interrupt-cells", 1).set("interrupt-controller")
-    plic.set("riscv,ndev", SOURCES - 1).set("phandle", phandle)
-    plic.set("interrupts-extended", *_hart_interrupts(harts, MEIP, SEIP))
-
-
-def _hart_interrupts(harts: int, first: int, second: int) -> list[int]:
-    """Pairs of (controller, interrupt number) for two mip bits of every hart."""
-    numbers = (first.bit_length() - 1, second.bit_length() - 1)
-    return [cell for hart in range(harts) for n in numbers for cell in (hart + 1, n)]
-
-
-def _path(name: str, place: Place) -> str:
-    return f"/soc/{name}@{place.base:x}"
-
-
-def _device(soc: Node, name: str, place: Place, *compatible: str) -> Node:
-    node = soc.add(f"{name}@{place.base:x}").set("compatible", *compatible)
-    return node.set("reg", *wide(place.base), *wide(place.size))
-
-
-def _interrupting(soc: Node, name: str, place: Place, plic: int, compatible: str) -> Node:
-    node = _device(soc, name, place, compatible)
-    return node.set("interrupt-parent", plic).set("interrupts", place.source)

@@ -7,7 +7,7 @@ from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
 from hospes.spec.disk import DiskFormat
-from hospes.spec.vm import parse_size
+from hospes.spec.size import parse_size
 
 if TYPE_CHECKING:
     from hospes.storage.chain import Surroundings
@@ -102,9 +102,7 @@ def convert(
     around = _around(allow)
     if is_foreign(source) or is_foreign(target):
         if compress:
-            raise HospesError(
-                f"disk {target} cannot be compressed on the way; convert it again"
-            )
+            raise HospesError(f"disk {target} cannot be compressed on the way; convert it again")
         convert_foreign(source, source_format, target, format, around)
         return None if is_foreign(target) else image_info(target, format)
     convert_image(

@@ -1,13 +1,20 @@
 """Images: what guests are made of, fetched once and kept in the cache."""
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
+from hospes.base.errors import HospesError
+from hospes.manager.driver import drive
 from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
+from hospes.spec.size import parse_size
 
 if TYPE_CHECKING:
     from hospes.guests.catalogue import ImageInfo
+
+PACKAGE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+"""Debian Policy 5.6.1."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ def pull(
     """Fetch an image into the cache, if it is not there."""
     from hospes.guests import catalogue
 
-    image = catalogue.pull(name, m.progress) if again else catalogue.ensure(name, m.progress)
+    fetch = catalogue.pull if again else catalogue.ensure
+    image = fetch(name, m.progress, driver=drive)
     return Pulled(name, image.manifest.release, image.size_bytes)
 
 
@@ -47,3 +55,30 @@ def rm(m: Manager, name: Annotated[str, "the image"]) -> None:
     from hospes.guests.catalogue import remove
 
     remove(name)
+
+
+@verb("POST /images", "image build")
+def build(
+    m: Manager,
+    name: Annotated[str, "the new image; debian itself is made anew"],
+    *,
+    packages: Annotated[str, "what to install besides, such as nginx,git"] = "",
+    size: Annotated[str | None, "the root disk's size, such as 4G"] = None,
+    base: Annotated[str, "the image to start from"] = "debian",
+) -> Pulled:
+    """Make an image with a root disk from Debian's packages, in a guest of our own."""
+    from hospes.guests import catalogue
+
+    names = [word for word in packages.replace(",", " ").split() if word]
+    wrong = [word for word in names if not PACKAGE_NAME.fullmatch(word)]
+    if wrong:
+        raise HospesError(f"{wrong[0]!r} cannot be a package's name; write it like nginx,git")
+    image = catalogue.build(
+        name,
+        names,
+        drive,
+        base=base,
+        disk_bytes=parse_size(size, "disk size") if size else None,
+        progress=m.progress,
+    )
+    return Pulled(name, image.manifest.release, image.size_bytes)

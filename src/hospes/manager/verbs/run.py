@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.seed import Wishes, seed
 from hospes.manager.verb import verb
-from hospes.spec.vm import EngineKind
+from hospes.spec.disk import parse_disk
+from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
     from hospes.api import Machine
+    from hospes.spec.machine import MachineSpec
 
+DEFAULT_IMAGE: Final = "tiny"
 TIMED_OUT: Final = 124
 """The exit code of timeout(1)."""
 LOOK_SECONDS: Final = 0.5
@@ -35,7 +39,9 @@ class Ran:
 @verb("POST /runs")
 def run(
     m: Manager,
-    image: Annotated[str | None, "an image; tiny if there is no --kernel and no --bios"] = None,
+    image: Annotated[
+        str | None, "an image; without one --kernel, --bios or what is on --disk is booted, or tiny"
+    ] = None,
     *command: str,
     kernel: Annotated[Path | None, "a Linux Image, compressed or EFI kernel, or an ELF"] = None,
     initrd: Annotated[Path | None, "its first file system"] = None,
@@ -44,44 +50,111 @@ def run(
     cpus: Annotated[int, "how many harts"] = 1,
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
     disk: Annotated[
-        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G, for this run"
+        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G for a new one"
     ] = None,
+    allow: Annotated[
+        list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
+    ] = None,
+    user_data: Annotated[Path | None, "what cloud-init in the guest shall do"] = None,
+    ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
+    interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
-) -> Ran:
+    name: Annotated[str | None, "keep the machine under this name"] = None,
+    detach: Annotated[bool, "keep the machine, leave it alone and print its name", "-d"] = False,
+) -> Ran | str:
     """Run a guest: its console, or a command in it.
 
     The command's output and exit code are passed through. A single word is a line for the guest's
     shell; several words are a program and its arguments.
     """
-    from hospes.api import Machine
+    from hospes.spec.machine import MachineSpec
 
     terminal = m.terminal
     if terminal is None:
         raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
     own = kernel is not None or bios is not None
-    _check(image, command, own)
-    words = [append, *([] if own else _words(terminal, bool(command)))]
-    vm = Machine(
-        image or "tiny",
-        kernel=kernel,
-        initrd=initrd,
-        bios=bios,
-        append=" ".join(filter(None, words)),
+    asked = MachineSpec(
+        image=_image(image, command, own, disk),
+        kernel=kernel and kernel.absolute(),
+        initrd=initrd and initrd.absolute(),
+        bios=bios and bios.absolute(),
+        append=append,
         memory=memory,
         cpus=cpus,
         engine=engine,
-        disks=disk or (),
-        agent=bool(command),
-        progress=m.progress,
+        interrupts=interrupts,
+        allow=tuple(place.absolute() for place in allow or ()),
     )
-    with closing(vm):
-        ran = (
-            _command(vm, command, terminal, timeout) if command else _console(vm, terminal, timeout)
+    wishes = Wishes(user_data, tuple(ssh_key or ()))
+    if name is None and not detach:
+        return _run_here(m, terminal, asked, disk or [], wishes, command, stats, timeout)
+    _check_kept(command, stats, timeout)
+    from hospes.manager.kept import run_kept
+
+    words = _words(terminal, False) if asked.image and not detach else []
+    return run_kept(m, asked, disk or [], wishes, name, words, detach)
+
+
+def _run_here(
+    m: Manager,
+    terminal: Terminal,
+    asked: "MachineSpec",
+    disks: Sequence[str],
+    wishes: Wishes,
+    command: Sequence[str],
+    stats: bool,
+    timeout: float | None,
+) -> Ran:
+    """Run a machine in this process; it is gone afterwards."""
+    from hospes.api import Machine
+
+    words = [asked.append, *(_words(terminal, bool(command)) if asked.image else [])]
+    with seed(asked.image, wishes, m.progress) as extra:
+        vm = Machine(
+            asked.image,
+            kernel=asked.kernel,
+            initrd=asked.initrd,
+            bios=asked.bios,
+            append=" ".join(filter(None, words)),
+            memory=asked.memory,
+            cpus=asked.cpus,
+            engine=asked.engine,
+            disks=[*disks, *extra],
+            interrupts=asked.interrupts,
+            allow=asked.allow,
+            agent=bool(command),
+            progress=m.progress,
+            on_remark=terminal.remark,
         )
-        ran = replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
-    return replace(ran, remark="; ".join(filter(None, (ran.remark, *vm.remarks))))
+    with closing(vm):
+        go = _command if command else _console
+        ran = go(vm, command, terminal, timeout)
+        return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
+
+
+def _check_kept(command: Sequence[str], stats: bool, timeout: float | None) -> None:
+    if command:
+        raise HospesError(
+            "a command is run in a machine of its own; leave out --name and -d, or start the "
+            "machine first and run the command with 'hospes exec'"
+        )
+    if stats:
+        raise HospesError("a machine that is kept counts on; use 'hospes stats', not --stats")
+    if timeout is not None:
+        raise HospesError("a machine that is kept has no time limit; leave out --timeout")
+
+
+def _image(
+    image: str | None, command: Sequence[str], own: bool, disks: Sequence[str] | None
+) -> str | None:
+    """The image to boot; none with files of the user's own, or when a disk is to boot."""
+    _check(image, command, own)
+    kept = any(parse_disk(text).path is not None for text in disks or ())
+    if image is None and not own and (command or not kept):
+        return DEFAULT_IMAGE
+    return image
 
 
 def _check(image: str | None, command: Sequence[str], own: bool) -> None:
@@ -94,6 +167,10 @@ def _check(image: str | None, command: Sequence[str], own: bool) -> None:
             "a command needs an image, whose guest has an agent to run it; "
             "leave out either the command or --kernel and --bios"
         )
+    if command and image is not None:
+        from hospes.guests import catalogue
+
+        catalogue.check_commands(image)
 
 
 def _words(terminal: Terminal, command: bool) -> list[str]:
@@ -103,7 +180,7 @@ def _words(terminal: Terminal, command: bool) -> list[str]:
     return [f"{name}={value}" for name, value in terminal.environment().items()]
 
 
-def _console(vm: "Machine", terminal: Terminal, timeout: float | None) -> Ran:
+def _console(vm: "Machine", _: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
     late = threading.Event()
 
     def stop() -> None:

@@ -1,6 +1,6 @@
 """A qcow2 image as a block device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import RLock
 
@@ -88,6 +88,15 @@ class Qcow2Image:
                 self.meta.trim()
                 return data
             return b"".join(self.read(at, size) for at, size in pieces(offset, length))
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview], /) -> bool:
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            check_range(self, offset, sum(map(len, buffers)))
+            return self.mapping.read_at_once(offset, buffers)
+        finally:
+            self._lock.release()
 
     def write(self, offset: int, data: Data, /) -> None:
         view = memoryview(data).cast("B")

@@ -1,9 +1,9 @@
 """Where each guest byte of a qcow2 image lies, and what it holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hospes.storage.block import BlockDevice, Extent, Kind, zeros
+from hospes.storage.block import BlockDevice, Extent, Kind, take, zeros
 from hospes.storage.errors import DamagedImageError, StorageError
 from hospes.storage.qcow2 import layout
 from hospes.storage.qcow2.compression import CompressionError, decompress
@@ -27,6 +27,31 @@ class Mapping:
         """What the guest sees there; zeros beyond the end of a backing file."""
         parts = [self._content(extent) for extent in self.extents(offset, length)]
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read_at_once(self, offset: int, buffers: Sequence[memoryview]) -> bool:
+        """Fill the buffers if tables and data are in memory; False if not, or anything is odd."""
+        length = sum(map(len, buffers))
+        if not self._meta.has_l2(offset, length):
+            return False
+        try:
+            extents = list(self.extents(offset, length))
+        except DamagedImageError:
+            return False
+        left = list(buffers)
+        return all(self._fill_at_once(extent, take(left, extent.length)) for extent in extents)
+
+    def _fill_at_once(self, extent: Extent, buffers: list[memoryview]) -> bool:
+        offset, length, kind, host = extent
+        if host is not None:
+            return self._file.read_at_once(host, buffers)
+        if kind is Kind.COMPRESSED:
+            return False
+        if kind is Kind.UNALLOCATED and self.backing is not None:
+            there = offset + length <= self.backing.size_bytes
+            return there and self.backing.read_at_once(offset, buffers)
+        for buffer in buffers:
+            buffer[:] = zeros(len(buffer))
+        return True
 
     def is_empty(self, offset: int, length: int) -> bool:
         """Whether the range reads as zeros by what the tables say, without looking at any data."""

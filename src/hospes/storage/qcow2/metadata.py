@@ -81,6 +81,12 @@ class Metadata:
             found = self.l2_tables.add(Table(offset, words))
         return found
 
+    def has_l2(self, offset: int, length: int) -> bool:
+        """Whether all L2 tables of a range of the disk are in memory."""
+        first, last = offset // self.g.l2_span, (offset + length - 1) // self.g.l2_span
+        places = (word & layout.OFFSET_MASK for word in self.l1.words[first : last + 1])
+        return all(not place or self.l2_tables.find(place) for place in places)
+
     def l2_for_writing(self, l1_index: int) -> Table:
         """The L2 table, made if there is none, copied if a snapshot shares it."""
         entry = self.l1[l1_index]

@@ -1,0 +1,1 @@
+"""PCI: functions, their interrupts, and the bridge that the harts reach them through."""

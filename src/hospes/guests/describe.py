@@ -1,0 +1,91 @@
+"""What a user gives, as the description of a machine that can be made: images become files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from hospes.base.progress import Progress, silent
+from hospes.guests.debian_recipe import Driver
+from hospes.guests.store import QEMU_AGENT
+from hospes.guests.terminals import fit_terminal
+from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
+from hospes.spec.size import parse_size
+from hospes.spec.vm import EngineKind, VmSpec
+
+AGENT_CONSOLE: Final = "hvc0"
+
+
+def describe(
+    image: str | None = "tiny",
+    *,
+    kernel: str | Path | None = None,
+    initrd: str | Path | None = None,
+    bios: str | Path | None = None,
+    append: str = "",
+    memory: str | int | None = None,
+    cpus: int = 1,
+    engine: str = EngineKind.THREADED,
+    disks: Sequence[str | Path | DiskSpec] = (),
+    interrupts: str | None = None,
+    allow: Sequence[str | Path] = (),
+    agent: bool = True,
+    ports: bool = False,
+    balloon: bool = False,
+    own_root: bool = False,
+    progress: Progress = silent,
+    driver: Driver | None = None,
+) -> VmSpec:
+    """The VmSpec of a machine from what a user gives.
+
+    A kernel or bios takes the place of the image; an image that is not in the cache is fetched.
+    With no image and disks, the kernel on the first of them that has one is booted.
+    With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
+    paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
+    backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
+    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. An image's
+    root disk is the first one, with what is written gone at the end; with `own_root`, the first of
+    `disks` stands in for it. The `driver` runs the guest in which such an image is made.
+    """
+    wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
+    plugged = tuple(_disk(disk) for disk in disks)
+    wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
+    wanted["allow"] = tuple(Path(place) for place in allow)
+    if kernel is None and bios is None and image is not None:
+        # Here, for it costs a machine with a kernel of the user's own a part of its start.
+        from hospes.guests import catalogue
+
+        found = catalogue.ensure(image, progress, driver=driver)
+        words = [found.manifest.append]
+        if found.disk is None:
+            words += _words(plugged, agent)
+        else:
+            root = () if own_root else (DiskSpec(base=found.disk),)
+            wanted |= {"disks": (*root, *plugged), "from_disk": True}
+        wanted["ports"] = ports or found.manifest.agent == QEMU_AGENT
+        words.append(append)
+        wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
+        wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
+        wanted["memory_bytes"] = found.manifest.memory_bytes
+    else:
+        wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
+        wanted["append"] = append
+        wanted["from_disk"] = kernel is None and bios is None and bool(disks)
+    if memory is not None:
+        wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
+    return VmSpec(**wanted)
+
+
+def _words(disks: Sequence[DiskSpec], agent: bool) -> list[str]:
+    """What our own init is told."""
+    on_mmio = any(disk.bus is VirtioBus.MMIO for disk in disks)
+    return [
+        f"hospes.agent={AGENT_CONSOLE}" if agent else "",
+        "hospes.disks" if disks else "",
+        "hospes.mmio" if on_mmio else "",
+    ]
+
+
+def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
+    if isinstance(wanted, str):
+        return parse_disk(wanted)
+    return DiskSpec(wanted) if isinstance(wanted, Path) else wanted

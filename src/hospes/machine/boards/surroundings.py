@@ -1,0 +1,51 @@
+"""What a board is plugged into: memory, harts, clock, consoles, disks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hospes.base.clock import Clock
+from hospes.devices.backends import (
+    BlockBackend,
+    CharacterBackend,
+    DiscardableMemory,
+    EntropySource,
+    Executor,
+)
+from hospes.devices.irq.line import HartLines, MessagePort
+from hospes.devices.power import PowerCallback
+from hospes.spec.disk import VirtioBus
+
+
+class BoardDisk(Protocol):
+    """A disk to be plugged in; its name is unique, without a bus it gets the usual one."""
+
+    name: str
+    serial: str
+    bus: VirtioBus | None
+
+    @property
+    def device(self) -> BlockBackend:
+        """The content."""
+        ...
+
+    @property
+    def executor(self) -> Executor:
+        """What carries requests out."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a board is plugged into; one entry per hart in `lines` and, for AIA, in `ports`."""
+
+    memory: DiscardableMemory
+    lines: Sequence[HartLines]
+    timebase: Callable[[], int]
+    clock: Clock
+    console: CharacterBackend
+    agent: CharacterBackend
+    entropy: EntropySource
+    on_power: PowerCallback
+    ports: Sequence[MessagePort] = ()
+    disks: Sequence[BoardDisk] = ()

@@ -1,0 +1,157 @@
+"""Starting a machine's process: what was asked for becomes what the process is given."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Final
+
+from hospes.base.errors import HospesError
+from hospes.base.progress import Progress
+from hospes.base.record import pack
+from hospes.guests import catalogue
+from hospes.guests.describe import describe
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.manager.driver import drive
+from hospes.manager.store import MachineDirectory, disk_errors
+from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
+from hospes.spec.machine import WORKER_LOG_FILE, Boot
+from hospes.worker.report import unpack_lines
+
+ROOT_FILE: Final = "root.qcow2"
+BASE_FILE: Final = "base.qcow2"
+SHELL_WORD: Final = "hospes.shell"
+READ_BYTES: Final = 4096
+
+
+def own_root(image: str | None, directory: Path, progress: Progress) -> tuple[DiskSpec, ...]:
+    """The root disk of a machine made from an image that has one: a layer on the image's.
+
+    The image's disk becomes a file of the machine, too, by a hard link where that can be: whatever
+    happens to the image, the machine keeps what it is based on.
+    """
+    base = image and catalogue.ensure(image, progress, driver=drive).disk
+    if not base:
+        return ()
+    from hospes.storage.create import create_image
+
+    try:
+        os.link(base, directory / BASE_FILE)
+    except OSError:
+        shutil.copyfile(base, directory / BASE_FILE)
+    root, kind = directory / ROOT_FILE, DiskFormat.QCOW2
+    create_image(root, None, kind, backing=directory / BASE_FILE, backing_format=kind)
+    return (DiskSpec(Path(ROOT_FILE), kind),)
+
+
+def own_disks(wanted: Sequence[str], directory: Path) -> tuple[DiskSpec, ...]:
+    """The disks of a machine that is kept: a new one becomes a file in its directory."""
+    disks = []
+    for number, text in enumerate(wanted):
+        disk = parse_disk(text)
+        if disk.path is not None:
+            disks.append(replace(disk, path=disk.path.absolute()))
+            continue
+        from hospes.storage.create import create_image
+
+        kind = disk.format or DiskFormat.QCOW2
+        path = Path(f"disk{number}.{kind}")
+        create_image(directory / path, disk.size_bytes, kind)
+        disks.append(replace(disk, path=path, format=kind, size_bytes=None))
+    return tuple(disks)
+
+
+def boot_of(machine: MachineDirectory, words: Sequence[str], progress: Progress) -> Boot:
+    """What a machine's process is given; `words` are added to the kernel's command line."""
+    spec = machine.spec
+    agent = _agent(spec.image, progress) if spec.image else ""
+    own = {OWN_AGENT: [SHELL_WORD], QEMU_AGENT: [f"systemd.hostname={machine.name}"]}
+    return Boot(
+        spec=describe(
+            spec.image,
+            kernel=spec.kernel,
+            initrd=spec.initrd,
+            bios=spec.bios,
+            append=" ".join(filter(None, [*own.get(agent, ()), spec.append, *words])),
+            memory=spec.memory,
+            cpus=spec.cpus,
+            engine=spec.engine,
+            disks=[_placed(disk, machine.path) for disk in spec.disks],
+            interrupts=spec.interrupts,
+            allow=spec.allow,
+            agent=agent == OWN_AGENT,
+            own_root=(machine.path / ROOT_FILE).exists(),
+            progress=progress,
+            driver=drive,
+        ),
+        agent=agent,
+    )
+
+
+def _agent(image: str, progress: Progress) -> str:
+    return catalogue.ensure(image, progress, driver=drive).manifest.agent
+
+
+def _placed(disk: DiskSpec, directory: Path) -> DiskSpec:
+    return disk if disk.path is None else replace(disk, path=directory / disk.path)
+
+
+def launch(
+    machine: MachineDirectory, words: Sequence[str], progress: Progress, *, paused: bool = False
+) -> None:
+    """Start a machine's process; returns once the machine runs, HospesError when it cannot.
+
+    With `paused`, it is to be resumed before anything is executed.
+    """
+    boot = pack(replace(boot_of(machine, words, progress), paused=paused))
+    with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "hospes.worker", str(machine.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+            env=os.environ | {"PYTHONPATH": _module_path()},
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        with suppress(BrokenPipeError), process.stdin as into:
+            into.write(boot)
+        _await_ready(machine, process.stdout, progress)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        process.stdout.close()
+    process.returncode = 0  # It outlives this process, and is nobody's child to wait for.
+
+
+def _await_ready(machine: MachineDirectory, out: IO[bytes], progress: Progress) -> None:
+    for line in unpack_lines(_pieces(out)):
+        if line.error:
+            raise HospesError(line.error)
+        if line.ready:
+            return
+        progress(line.task, line.done, line.total)
+    raise HospesError(
+        f"the process of the machine {machine.name!r} ended before the machine ran; "
+        f"see {machine.path / WORKER_LOG_FILE}"
+    )
+
+
+def _module_path() -> str:
+    """Where the process finds this very program, whatever directory it was started from."""
+    places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return os.pathsep.join(filter(None, places))
+
+
+def _pieces(out: IO[bytes]) -> Iterator[bytes]:
+    while piece := out.read1(READ_BYTES):  # type: ignore[attr-defined]
+        yield piece

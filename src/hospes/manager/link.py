@@ -1,0 +1,202 @@
+"""A connection to the process that runs a machine."""
+
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from hospes.base import unix
+from hospes.base.errors import HospesError, PortBusy
+from hospes.manager.store import MachineDirectory
+from hospes.spec.machine import SOCKET_FILE, Ended
+from hospes.spec.ports import STREAM_PORTS
+from hospes.worker.frames import receive_message, receive_with_descriptor, send_message
+from hospes.worker.messages import (
+    LONGEST_REPLY_BYTES,
+    AnyRequest,
+    Console,
+    Done,
+    Info,
+    MachineInfo,
+    Pause,
+    Port,
+    PortInfo,
+    Resume,
+    Statistics,
+    Stop,
+    Wait,
+    pack_request,
+    unpack_reply,
+)
+
+Value = TypeVar("Value")
+
+ANSWER_SECONDS: Final = 30.0
+CONNECT_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 0.02
+ERRORS: Final[dict[str, type[HospesError]]] = {"PortBusy": PortBusy}
+
+
+class Link:
+    """Requests to one running machine, answered one after the other."""
+
+    def __init__(self, machine: MachineDirectory) -> None:
+        self.machine = machine
+        self._connection = _connected(machine)
+        self._connection.settimeout(ANSWER_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def info(self) -> MachineInfo:
+        """How the machine is."""
+        return self._ask(Info(), MachineInfo)
+
+    def stop(self) -> None:
+        """Pull the plug; returns before the machine has stopped."""
+        self._ask(Stop(), type(None))
+
+    def pause(self) -> None:
+        """Return when no guest instruction is executed any more."""
+        self._ask(Pause(), type(None))
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._ask(Resume(), type(None))
+
+    def statistics(self) -> list[tuple[str, str, str]]:
+        """Rows of group, name and value."""
+        return self._ask(Statistics(), list[tuple[str, str, str]])
+
+    def wait(self, seconds: float | None) -> Ended | None:
+        """Wait for the end of the machine and of its process; None when the time is over."""
+        deadline = time.monotonic() + seconds if seconds is not None else None
+        self._connection.settimeout(seconds)
+        with suppress(HospesError):
+            try:
+                self._ask(Wait(), Ended)
+            except TimeoutError:
+                return None
+        while self.machine.runs:
+            if deadline is not None and time.monotonic() >= deadline:
+                return None
+            time.sleep(PAUSE_SECONDS)
+        return self.machine.ended
+
+    def console(self, lines: int) -> socket.socket:
+        """Turn this connection into the console's stream, beginning with so many last lines."""
+        self._ask(Console(lines), type(None))
+        self._connection.settimeout(None)
+        return self._connection
+
+    def port(self, name: str) -> tuple[PortInfo, socket.socket]:
+        """A port of the guest, for this connection alone until `done` or the end of both."""
+        data, descriptor = self._exchange(Port(name), with_descriptor=True)
+        info = _value(data, PortInfo)
+        if descriptor is None:
+            raise self._silent("did not hand over the port")
+        return info, socket.socket(fileno=descriptor)
+
+    def done(self) -> None:
+        """The port is left in order."""
+        self._ask(Done(), type(None))
+
+    def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
+        return _value(self._exchange(request)[0], kind)
+
+    def _exchange(
+        self, request: AnyRequest, with_descriptor: bool = False
+    ) -> tuple[bytes, int | None]:
+        waiting = isinstance(request, Wait)
+        try:
+            send_message(self._connection, pack_request(request))
+            if with_descriptor:
+                data, descriptor = receive_with_descriptor(self._connection, LONGEST_REPLY_BYTES)
+            else:
+                data = receive_message(self._connection, LONGEST_REPLY_BYTES)
+                descriptor = None
+        except TimeoutError:
+            if waiting:
+                raise
+            raise self._silent(f"has not answered for {ANSWER_SECONDS:g} s") from None
+        except OSError:
+            raise self._silent("has just ended") from None
+        if data is None:
+            raise self._silent("has just ended")
+        return data, descriptor
+
+    def _silent(self, what: str) -> HospesError:
+        name = self.machine.name
+        return HospesError(
+            f"the process of the machine {name!r} {what}; see 'hospes inspect {name}'"
+        )
+
+
+class WorkerPorts:
+    """The ports of a guest, each opened over a connection of its own."""
+
+    def __init__(self, machine: MachineDirectory) -> None:
+        self._machine = machine
+
+    def stream_names(self) -> Sequence[str]:
+        """The ports that nothing in the guest listens on of its own accord."""
+        return STREAM_PORTS
+
+    def open_port(self, name: str) -> socket.socket:
+        """The host's end of a port; PortBusy when someone else has it."""
+        with Link(self._machine) as link:
+            return link.port(name)[1]
+
+
+def _connected(machine: MachineDirectory) -> socket.socket:
+    """A connection, waiting a moment for a machine that is just being started."""
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            return unix.connect(machine.path / SOCKET_FILE, CONNECT_SECONDS)
+        except OSError as error:
+            if not machine.runs:
+                raise not_running(machine) from error
+            if time.monotonic() >= deadline:
+                raise HospesError(
+                    f"the process of the machine {machine.name!r} does not answer "
+                    f"({(error.strerror or str(error)).lower()}); try again, or end it with "
+                    f"'hospes stop --force {machine.name}'"
+                ) from error
+            time.sleep(PAUSE_SECONDS)
+
+
+def not_running(machine: MachineDirectory) -> HospesError:
+    """The error that a machine has to run for what is wanted of it."""
+    return HospesError(
+        f"the machine {machine.name!r} does not run; start it with 'hospes start {machine.name}'"
+    )
+
+
+def _value(data: bytes, kind: type[Value]) -> Value:
+    reply = unpack_reply(data)
+    if reply.error:
+        raise ERRORS.get(reply.kind, HospesError)(reply.error)
+    try:
+        return msgspec.msgpack.decode(reply.value, type=kind)
+    except msgspec.MsgspecError as error:
+        raise HospesError(
+            f"the machine's answer does not fit this version of Hospes ({error}); "
+            "stop it and start it again"
+        ) from None

@@ -1,0 +1,119 @@
+"""Files to and from a guest with the agent of images made here, as archives in its commands."""
+
+import base64
+import io
+import os
+import shlex
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from hospes.base.errors import HospesError
+from hospes.guests.session import Session, Take
+
+PIECE_BYTES: Final = 90_000
+"""In base64, with what stands around it, a command of 128 KiB."""
+
+
+def copy_in(session: Session, source: Path, target: str) -> None:
+    """Copy a file or directory of the host into the guest; into `target` if that is a directory."""
+    if not source.exists() and not source.is_symlink():
+        raise HospesError(f"there is no {source} to copy; name a file or a directory")
+    place, name = os.path.split(target.rstrip("/") or "/")
+    place = place or "."
+    there = _kind_of(session, target)
+    if there == "directory":
+        place, name = target, source.absolute().name
+    elif target.endswith("/") or _kind_of(session, place) != "directory":
+        wanted = target if target.endswith("/") else place
+        raise HospesError(f"there is no directory {wanted} in the guest; make it first")
+    archive = f"/tmp/.hospes-{os.urandom(8).hex()}"
+    try:
+        for piece in _archived(source, name):
+            text = base64.b64encode(piece).decode()
+            _told(session, f"base64 -d >>{archive} <<'E'\n{text}\nE")
+        _told(session, f"tar -xpf {archive} -C {shlex.quote(place)}")
+    finally:
+        _told(session, f"rm -f {archive}")
+
+
+def copy_out(session: Session, source: str, target: Path) -> None:
+    """Copy a file or directory of the guest to the host; into `target` if that is a directory."""
+    place, name = os.path.split(source.rstrip("/"))
+    if not name or name in (".", ".."):
+        raise HospesError(f"{source!r} has no name that a copy could have; name a file in it")
+    if not target.is_dir() and not target.absolute().parent.is_dir():
+        raise HospesError(f"there is no directory {target.absolute().parent}; make it first")
+    where = target if target.is_dir() else target.absolute().parent
+    called = name if target.is_dir() else target.name
+    with tempfile.TemporaryDirectory(dir=where, prefix=".hospes-") as work:
+        archive = Path(work) / "archive"
+        with archive.open("wb") as file:
+            words = ["tar", "-cf", "-", "-C", place or ("/" if source[0] == "/" else "."), name]
+            _run(session, shlex.join(words), file.write)
+        try:
+            with tarfile.open(archive) as found:
+                found.extractall(Path(work) / "out", filter="tar")
+        except (tarfile.TarError, OSError) as error:
+            raise HospesError(f"{source} could not be copied to {target}: {error}") from error
+        _move(Path(work) / "out" / name, where / called)
+
+
+def _move(new: Path, target: Path) -> None:
+    """Put what was copied into its place; a directory that is there keeps what is only in it."""
+    try:
+        if new.is_dir() and not new.is_symlink():
+            target.mkdir(exist_ok=True)
+            for one in new.iterdir():
+                _move(one, target / one.name)
+            target.chmod(new.stat().st_mode & 0o7777)
+        else:
+            new.replace(target)
+    except OSError as error:
+        raise HospesError(f"{target} cannot be written: {error.strerror}; remove it") from error
+
+
+def _archived(source: Path, name: str) -> Iterator[bytes]:
+    """A file or directory as pieces of an archive, in which it is called by a name."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
+                archive.add(source.absolute(), name, filter=_as_root)
+        except OSError as error:
+            raise HospesError(f"{source} cannot be read: {error.strerror or error}") from error
+        yield from _pieces(file)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while piece := file.read(PIECE_BYTES):
+        yield piece
+
+
+def _as_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """What is copied belongs to the guest's root, as if root had made it there."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def _kind_of(session: Session, path: str) -> str:
+    return _told(session, f"[ -d {shlex.quote(path)} ] && echo directory || echo other").strip()
+
+
+def _told(session: Session, script: str) -> str:
+    """The output of a shell script in the guest."""
+    output = io.BytesIO()
+    _run(session, script, output.write)
+    return output.getvalue().decode("utf-8", "replace")
+
+
+def _run(session: Session, script: str, take: Take) -> None:
+    errors = bytearray()
+    code = session.run(script, take, errors.extend)
+    if code:
+        said = errors.decode("utf-8", "replace").strip().splitlines()
+        why = said[0] if said else f"exit code {code}"
+        raise HospesError(f"the guest refused the copy ({why}); choose another place")

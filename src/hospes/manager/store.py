@@ -1,0 +1,189 @@
+"""The directories of machines: made whole, found by name, removed; a lock tells which one runs."""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from hospes.base.errors import HospesError
+from hospes.base.file_lock import is_locked, take_lock
+from hospes.base.paths import data_directory
+from hospes.base.record import read_record, write_record
+from hospes.manager.names import NAME, check_name, new_name
+from hospes.spec import machine as files
+from hospes.spec.machine import SPEC_VERSION, Ended, MachineSpec, Started
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NEW_NAME_ATTEMPTS: Final = 5
+SETTLED_SECONDS: Final = 3600.0
+"""A directory without a lock is half made by someone, if it has changed since."""
+
+
+class MachineDirectory:
+    """One machine's directory, whether it runs or not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The machine's name."""
+        return self.path.name
+
+    @property
+    def spec(self) -> MachineSpec:
+        """What was asked for; HospesError when that cannot be read."""
+        remedy = f"remove the machine with 'hospes rm {self.name}'"
+        try:
+            found = read_record(self.path / files.SPEC_FILE, MachineSpec)
+        except HospesError as error:
+            raise HospesError(f"{error}; {remedy}") from error
+        if found is None:
+            raise self.absent
+        if found.version > SPEC_VERSION:
+            raise HospesError(
+                f"the machine {self.name!r} was made by a newer Hospes (version {found.version} of "
+                f"its file, not {SPEC_VERSION}); use that one"
+            )
+        return found
+
+    @property
+    def absent(self) -> HospesError:
+        """The error that there is no such machine."""
+        return HospesError(f"there is no machine {self.name!r}; 'hospes ps -a' lists all")
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process holds it."""
+        try:
+            return is_locked(self.path / files.LOCK_FILE)
+        except FileNotFoundError:
+            return False
+
+    @property
+    def started(self) -> Started | None:
+        """The last start."""
+        return read_record(self.path / files.STARTED_FILE, Started)
+
+    @property
+    def ended(self) -> Ended | None:
+        """The last end, if no start came after it."""
+        return read_record(self.path / files.ENDING_FILE, Ended)
+
+    def remove(self) -> None:
+        """Delete it, unless a process holds it."""
+        try:
+            lock = take_lock(self.path / files.LOCK_FILE)
+        except FileNotFoundError:
+            raise self.absent from None
+        if lock is None:
+            raise HospesError(
+                f"the machine {self.name!r} runs; stop it first, or use 'hospes rm --force'"
+            )
+        doomed = self.path.with_name(f".{self.name}.{os.urandom(4).hex()}.gone")
+        try:
+            with disk_errors(self.path.parent):
+                self.path.rename(doomed)
+                shutil.rmtree(doomed)
+        finally:
+            os.close(lock)
+
+
+class Store:
+    """All machines of this user."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = (directory or data_directory()) / "machines"
+
+    def find(self, name: str) -> MachineDirectory:
+        """The machine with that name; HospesError if there is none."""
+        found = MachineDirectory(self.directory / check_name(name))
+        if not (found.path / files.LOCK_FILE).exists():
+            raise found.absent
+        return found
+
+    def all(self) -> list[MachineDirectory]:
+        """Every machine, by name."""
+        with suppress(FileNotFoundError):
+            names = sorted(entry.name for entry in os.scandir(self.directory) if entry.is_dir())
+            found = [MachineDirectory(self.directory / n) for n in names if NAME.fullmatch(n)]
+            return [one for one in found if (one.path / files.LOCK_FILE).exists()]
+        return []
+
+    def create(self, name: str | None, fill: Callable[[Path], MachineSpec]) -> MachineDirectory:
+        """Make a machine: `fill` puts what it needs into an empty directory and says what it is.
+
+        The directory appears whole by one rename, or nothing changes. Without a name, one is found.
+        """
+        if name is not None:
+            check_name(name)
+        with disk_errors(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._sweep()
+            new = self.directory / f".{os.urandom(8).hex()}.new"
+            new.mkdir(mode=0o700)
+            lock = os.open(new / files.LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.close(lock)
+            lock = take_lock(new / files.LOCK_FILE) or -1
+            try:
+                write_record(new / files.SPEC_FILE, fill(new))
+                return self._publish(new, name)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+                os.close(lock)
+
+    def _publish(self, new: Path, name: str | None) -> MachineDirectory:
+        for _ in range(NEW_NAME_ATTEMPTS):
+            chosen = name or new_name({one.name for one in self.all()})
+            try:
+                new.rename(self.directory / chosen)  # refused when there is one that is not empty
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+                if name is not None:
+                    break
+            else:
+                return MachineDirectory(self.directory / chosen)
+        raise HospesError(
+            f"there is a machine {chosen!r} already; start it with 'hospes start {chosen}', "
+            f"remove it with 'hospes rm {chosen}' or choose another name"
+        )
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left half made or half removed."""
+        for entry in self.directory.glob(".*.*"):
+            lock = None
+            with suppress(OSError):
+                lock = take_lock(entry / files.LOCK_FILE, 0.0)
+            if lock is not None or _age(entry) > SETTLED_SECONDS:
+                shutil.rmtree(entry, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+
+
+def _age(path: Path) -> float:
+    """Seconds since a directory's content changed; 0 when it is gone."""
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime
+    return 0.0
+
+
+@contextmanager
+def disk_errors(where: Path) -> Iterator[None]:
+    """Turn what the operating system says of the machines' place into one sentence."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in FULL:
+            raise HospesError(
+                f"the disk with the machines in {where} is full; free some space or set HOSPES_HOME"
+            ) from problem
+        reason = (problem.strerror or str(problem)).lower()
+        raise HospesError(
+            f"the machines in {where} cannot be changed ({reason}); "
+            "set HOSPES_HOME to a directory that can"
+        ) from problem

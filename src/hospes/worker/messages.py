@@ -1,0 +1,131 @@
+"""What is said over a machine's socket: requests, each answered by one reply.
+
+A message is four bytes of length, the most significant first, and a MessagePack map. A request's
+`verb` says which it is. A reply has an `error`, a sentence, or a `value`. After the reply to
+`console` the connection is the console's byte stream; the reply to `port` comes with a descriptor,
+one end of the port's own byte stream, and `done` says that the port was left in order.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from hospes.base.errors import HospesError
+
+LENGTH_BYTES: Final = 4
+LONGEST_REQUEST_BYTES: Final = 64 * 1024
+LONGEST_REPLY_BYTES: Final = 1 << 20
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="verb", tag=str.lower):
+    """What a client asks for."""
+
+
+class Info(Request, frozen=True):
+    """How is the machine? Answered by a MachineInfo."""
+
+
+class Stop(Request, frozen=True):
+    """Pull the plug."""
+
+
+class Pause(Request, frozen=True):
+    """Execute no more guest instructions; answered when that is so."""
+
+
+class Resume(Request, frozen=True):
+    """Go on after a pause."""
+
+
+class Statistics(Request, frozen=True):
+    """Answered by rows of group, name and value."""
+
+
+class Wait(Request, frozen=True):
+    """Answered by the Ended, when the machine has stopped."""
+
+
+class Console(Request, frozen=True):
+    """Look at the console and type on it, beginning with so many of its last lines.
+
+    The line that is not finished comes besides, and -1 is everything remembered.
+    """
+
+    lines: int = 0
+
+
+class Port(Request, frozen=True):
+    """Have a port of the guest to oneself; answered by a PortInfo."""
+
+    name: str
+
+
+class Done(Request, frozen=True):
+    """The port that this connection has asked for is left in order."""
+
+
+AnyRequest = Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
+
+
+class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine in its worker: `agent` is the kind of agent in the guest, "" for none."""
+
+    state: str
+    agent: str
+    restarts: int
+    process: int
+    when_s: float
+
+
+class PortInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A port that was opened.
+
+    `opening` is the first that the guest has said there since it was switched on; `abandoned` is
+    true when whoever had the port before has vanished without a word.
+    """
+
+    opening: bytes = b""
+    abandoned: bool = False
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer: a sentence when it could not be done, and whose (`kind`); else a value."""
+
+    error: str = ""
+    kind: str = ""
+    value: msgspec.Raw = msgspec.Raw(msgspec.msgpack.encode(None))
+
+
+def pack_request(request: AnyRequest) -> bytes:
+    """A request as the bytes of a message, without its length."""
+    return msgspec.msgpack.encode(request)
+
+
+def unpack_request(data: bytes) -> AnyRequest:
+    """The request in a message; HospesError when it is none."""
+    try:
+        request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
+    except msgspec.MsgspecError as error:
+        raise HospesError(
+            f"the machine does not understand the request ({error}); it may have been started "
+            "by another version of Hospes: stop it and start it again"
+        ) from None
+    return request
+
+
+def pack_value(value: Any) -> bytes:
+    """A reply with a value."""
+    return msgspec.msgpack.encode(Reply(value=msgspec.Raw(msgspec.msgpack.encode(value))))
+
+
+def pack_error(error: HospesError) -> bytes:
+    """A reply that says what went wrong."""
+    return msgspec.msgpack.encode(Reply(error=str(error), kind=type(error).__name__))
+
+
+def unpack_reply(data: bytes) -> Reply:
+    """The reply in a message; HospesError when it is none."""
+    try:
+        return msgspec.msgpack.decode(data, type=Reply)
+    except msgspec.MsgspecError as error:
+        raise HospesError(f"the machine's answer is no reply ({error}); stop it") from None

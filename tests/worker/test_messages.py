@@ -1,0 +1,48 @@
+"""Messages there and back, and what is no message."""
+
+import msgspec
+import pytest
+
+from hospes.base.errors import HospesError, PortBusy
+from hospes.worker import messages
+from hospes.worker.messages import PortInfo
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        messages.Info(),
+        messages.Stop(),
+        messages.Wait(),
+        messages.Console(lines=-1),
+        messages.Port("org.qemu.guest_agent.0"),
+        messages.Done(),
+    ],
+)
+def test_requests_there_and_back(request_: messages.AnyRequest) -> None:
+    assert messages.unpack_request(messages.pack_request(request_)) == request_
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xc1", b"\x80", msgspec.msgpack.encode({"verb": "fly"}), b"\x93\x01\x02\x03"]
+)
+def test_no_request(data: bytes) -> None:
+    with pytest.raises(HospesError, match="does not understand the request"):
+        messages.unpack_request(data)
+
+
+def test_a_value_there_and_back() -> None:
+    info = PortInfo(opening=b"\x00\xff", abandoned=True)
+    reply = messages.unpack_reply(messages.pack_value(info))
+    assert reply.error == ""
+    assert msgspec.msgpack.decode(reply.value, type=PortInfo) == info
+
+
+def test_an_error_says_whose_it_is() -> None:
+    reply = messages.unpack_reply(messages.pack_error(PortBusy("taken")))
+    assert (reply.error, reply.kind) == ("taken", "PortBusy")
+
+
+def test_no_reply() -> None:
+    with pytest.raises(HospesError, match="is no reply"):
+        messages.unpack_reply(b"\xc1")
