@@ -14,10 +14,13 @@ from bench.guest import linux_guest
 from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
-from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, results
+from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, SYSTEM_ROWS, results
+from bench.system_guest import system_guest
+from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
+from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events")
+PARTS: Final = ("boot", "work", "events", "system", "disk")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -61,12 +64,18 @@ def run(wanted: argparse.Namespace) -> int:
             image = directory / "events.bin"
             image.write_bytes(assemble_events(scale, REPETITIONS))
             measures.append(measure_events(image, scale))
-        environment = look_around(programs, guest.made_of, rounds)
+        made_of = [guest.made_of]
+        if "system" in parts or "disk" in parts:
+            whole = system_guest(directory, ProgressLine(sys.stderr))
+            measures.append(measure_system(whole, loads="disk" in parts))
+            made_of.append(whole.made_of)
+        environment = look_around(programs, "; ".join(made_of), rounds)
         tell("Warming up")
         warm_up(programs, guest)
         samples = in_turn(programs, measures, rounds, tell)
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),
+        "A whole system": results(SYSTEM_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

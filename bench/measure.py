@@ -65,14 +65,14 @@ def measure_linux(guest: LinuxGuest, workloads: bool) -> Measure:
 
 
 def _measure_workloads(process: MachineProcess, samples: Samples) -> None:
-    _run(process, f". /{SCRIPT}")
+    run_command(process, f". /{SCRIPT}")
     for workload in WORKLOADS:
         before = process.cpu_seconds()
-        seconds = _run(process, workload.key)
+        seconds = run_command(process, workload.key)
         samples.add(workload.key, seconds, process.cpu_seconds() - before)
 
 
-def _run(process: MachineProcess, command: str) -> float:
+def run_command(process: MachineProcess, command: str) -> float:
     """Type a command; seconds until the guest said that it is done."""
     start = len(process.output)
     sent = process.send(f"{command}; answer\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.guest import LinuxGuest
+from bench.system_guest import SystemGuest
 from hospes.base.errors import HospesError
 from hospes.base.log import hospes_version
 
@@ -21,12 +22,13 @@ BARE_MEMORY: Final = "1024M"
 
 @dataclass(frozen=True)
 class Program:
-    """One machine program: its command lines for Linux and for a raw M-mode image."""
+    """One machine program: its command lines for Linux, a raw M-mode image and a whole system."""
 
     name: str
     version: str
     linux: Callable[[LinuxGuest, str], list[str]]
     bare: Callable[[Path], list[str]]
+    system: Callable[[SystemGuest], list[str]]
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -54,7 +56,20 @@ def qemu() -> Program:
     def bare(image: Path) -> list[str]:
         return [*start, "-m", BARE_MEMORY, "-bios", str(image)]
 
-    return Program(QEMU_NAME, version[1] if version else "unknown", linux, bare)
+    def system(guest: SystemGuest) -> list[str]:
+        disks = (
+            f"file={guest.fresh_root()},format=qcow2",
+            f"file={guest.scratch},format=raw",
+            f"file={guest.packages},format=raw,readonly=on",
+        )
+        return [
+            *start, "-m", _mebibytes(guest.memory_bytes), "-kernel", str(guest.image.kernel),
+            "-initrd", str(guest.image.initrd), "-append", guest.append,
+            *(word for disk in disks for word in ("-drive", f"{disk},if=virtio")),
+        ]  # fmt: skip
+
+    number = version[1] if version else "unknown"
+    return Program(QEMU_NAME, number, linux, bare, system)
 
 
 def hospes() -> Program:
@@ -70,4 +85,17 @@ def hospes() -> Program:
     def bare(image: Path) -> list[str]:
         return [*start, "--memory", BARE_MEMORY, "--bios", str(image)]
 
-    return Program(HOSPES_NAME, hospes_version(), linux, bare)
+    def system(guest: SystemGuest) -> list[str]:
+        base = guest.image.disk
+        assert base is not None
+        disks = (
+            str(guest.fresh_root()),
+            str(guest.scratch),
+            f"{guest.packages},format=raw,readonly",
+        )
+        return [
+            *start, "--memory", _mebibytes(guest.memory_bytes), "--append", guest.append,
+            "--allow", str(base.parent), *(word for disk in disks for word in ("--disk", disk)),
+        ]  # fmt: skip
+
+    return Program(HOSPES_NAME, hospes_version(), linux, bare, system)

@@ -16,6 +16,8 @@ from bench.measure import (
     Samples,
 )
 from bench.programs import HOSPES_NAME, QEMU_NAME
+from bench.system_loads import FIO_LOADS, PACKAGES, UNPACK
+from bench.system_measure import SYSTEM_BOOT, SYSTEM_MEMORY
 from bench.workloads import WORKLOADS
 
 MEGABYTE: Final = 1_000_000
@@ -25,6 +27,12 @@ BOOT_MUST: Final = 1.3
 BOOT_AIM: Final = 0.9
 MEMORY_MUST: Final = 200.0
 START_MUST: Final = 0.3
+SYSTEM_BOOT_MUST: Final = 1.2
+SYSTEM_BOOT_AIM: Final = 0.8
+UNPACK_MUST: Final = 1.2
+FIO_MUST: Final = 0.8
+FIO_AIM: Final = 1.5
+"""Of QEMU's bandwidth."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,21 @@ LINUX_ROWS: Final = (
     Row(SHELL, "start to shell prompt", "s"),
     *(Row(one.key, one.title, "s", must=one.must) for one in WORKLOADS),
 )
+SYSTEM_ROWS: Final = (
+    Row(
+        SYSTEM_BOOT, "start to multi-user.target", "s",
+        must=SYSTEM_BOOT_MUST, aim=f"{SYSTEM_BOOT_AIM:g}x",
+    ),
+    Row(UNPACK, f"dpkg --unpack of {len(PACKAGES)} packages", "s", must=UNPACK_MUST),
+    *(
+        Row(
+            one.key, one.title, "MB/s", 1 / MEGABYTE, rate=True,
+            must=1 / FIO_MUST, aim=f"{1 / FIO_AIM:.2g}x",
+        )
+        for one in FIO_LOADS
+    ),
+    Row(SYSTEM_MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE),
+)  # fmt: skip
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),
     Row(WORKED_MEMORY, "memory beyond the guest's, after work", "MB", 1 / MEGABYTE),

@@ -10,13 +10,15 @@ import shlex
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
-from hospes.guests.describe import describe
+from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
@@ -25,6 +27,9 @@ from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
 from hospes.spec.vm import VmSpec
+
+if TYPE_CHECKING:
+    from hospes.guests.qemu_session import QemuSession
 
 __all__ = [
     "CommandTimeout",
@@ -40,7 +45,7 @@ __all__ = [
     "drive",
 ]
 
-POWEROFF_SECONDS: Final = 10.0
+POWEROFF_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -105,19 +110,30 @@ class Machine:
         if isinstance(image, VmSpec):
             if wanted:
                 raise HospesError(f"a VmSpec already says all; leave {', '.join(wanted)} out")
-            self.spec = image
+            self.spec, agent = image, OWN_AGENT
         else:
-            self.spec = describe(image, progress=progress, **wanted)
+            self.spec = describe(image, progress=progress, driver=drive, **wanted)
+            own = wanted.get("kernel") is None and wanted.get("bios") is None
+            agent = agent_in(image if own else None)
         self.core = Core(
             self.spec,
             progress=progress,
             find_boot=_find_boot if self.spec.from_disk else None,
             on_remark=on_remark,
         )
-        self.session = Session(
+        self.session = self._session(agent)
+
+    def _session(self, agent: str) -> "Session | QemuSession":
+        if agent == QEMU_AGENT:
+            # Here, for most machines have no need of it.
+            from hospes.guests.qemu_session import QemuSession
+
+            return QemuSession(self.core, lambda: self.core.ending is None)
+        session = Session(
             self.core.agent, lambda: self.core.ending is None, lambda: self.core.restarts
         )
-        self.core.agent.attach(self.session)
+        self.core.agent.attach(session)
+        return session
 
     def __enter__(self) -> Self:
         self.start()
@@ -160,6 +176,28 @@ class Machine:
                 + (f" ({last[0]})" if last else "")
             )
         return Result(code, bytes(output), bytes(errors))
+
+    def copy_in(self, host_path: str | Path, guest_path: str) -> None:
+        """Copy a file or directory into the guest, as `cp -r` would; it belongs to root there.
+
+        For images with qemu-guest-agent, such as debian; so is `copy_out`.
+        """
+        self._qemu_session("copied into").copy_in(host_path, guest_path)
+
+    def copy_out(self, guest_path: str, host_path: str | Path) -> None:
+        """Copy a file or directory out of the guest; nothing lands outside `host_path`."""
+        self._qemu_session("copied out of").copy_out(guest_path, host_path)
+
+    def _qemu_session(self, done: str) -> "QemuSession":
+        from hospes.guests.qemu_session import QemuSession
+
+        if not isinstance(self.session, QemuSession):
+            raise HospesError(
+                f"nothing can be {done} this guest, which has no qemu-guest-agent; take an image "
+                "that has it, such as debian"
+            )
+        self.start()
+        return self.session
 
     def pause(self) -> None:
         """Return once no guest instruction is executed any more; time stands still."""

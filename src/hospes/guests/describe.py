@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hospes.base.progress import Progress, silent
 from hospes.guests.debian_recipe import Driver
-from hospes.guests.store import QEMU_AGENT
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.size import parse_size
@@ -73,6 +73,15 @@ def describe(
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def agent_in(image: str | None) -> str:
+    """Which agent the guest of an image has that `describe` has made sure of; our own is usual."""
+    if image is None:
+        return OWN_AGENT
+    from hospes.guests import catalogue
+
+    return catalogue.locate(image).manifest.agent
 
 
 def _words(disks: Sequence[DiskSpec], agent: bool) -> list[str]:

@@ -9,10 +9,10 @@ from hospes.base.errors import HospesError
 from hospes.manager.launch import launch, own_disks, own_root
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.ran import Ran
 from hospes.manager.seed import NAMELESS, Wishes, keep_seed
 from hospes.manager.stopping import wait_for_end
 from hospes.manager.store import MachineDirectory, Store
-from hospes.manager.verbs.run import Ran
 from hospes.spec.machine import MachineSpec
 
 ALL_LINES: Final = -1

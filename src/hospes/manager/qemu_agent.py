@@ -14,6 +14,7 @@ from hospes.manager.manager import Manager, Terminal
 from hospes.manager.store import MachineDirectory
 
 DEFAULT_KIND: Final = "xterm-256color"
+LOGIN_SHELL: Final = 'exec "${SHELL:-/bin/sh}" -l'
 
 
 class QemuAgent:
@@ -36,18 +37,7 @@ class QemuAgent:
 
     def run(self, command: Command, terminal: Terminal) -> int:
         """Run a command, waiting for the guest to be ready; its exit code."""
-        words = command.words
-        program = Program(
-            words if len(words) > 1 else [*SHELL, words[0]],
-            user=command.user,
-            terminal=_size(terminal) if command.terminal else None,
-        )
-        source = terminal.input_fd if command.input else None
-        with self.session.start(program, terminal.output, terminal.error, source=source) as running:
-            if not (command.terminal and command.input):
-                return running.run()
-            with terminal.raw(lambda columns, rows: running.resize(rows, columns)):
-                return running.run()
+        return run_program(self.session, command, terminal)
 
     def copy_in(self, source: Path, target: str) -> None:
         """Copy a file or directory of the host into the guest."""
@@ -63,6 +53,27 @@ class QemuAgent:
             return False
         self.session.poweroff()
         return True
+
+
+def login_shell(user: str, *, terminal: bool) -> Command:
+    """The shell that a user of the guest has, as after a login."""
+    return Command((*SHELL, LOGIN_SHELL), input=True, terminal=terminal, user=user)
+
+
+def run_program(session: QemuSession, command: Command, terminal: Terminal) -> int:
+    """Run a command with its streams joined to the user's; its exit code."""
+    words = command.words
+    program = Program(
+        words if len(words) > 1 else [*SHELL, words[0]],
+        user=command.user,
+        terminal=_size(terminal) if command.terminal else None,
+    )
+    source = terminal.input_fd if command.input else None
+    with session.start(program, terminal.output, terminal.error, source=source) as running:
+        if not (command.terminal and command.input):
+            return running.run()
+        with terminal.raw(lambda columns, rows: running.resize(rows, columns)):
+            return running.run()
 
 
 def _size(terminal: Terminal) -> Size:

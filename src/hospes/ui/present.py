@@ -6,9 +6,9 @@ from functools import singledispatch
 from typing import Any
 
 from hospes.manager.host import Capability
+from hospes.manager.ran import Ran
 from hospes.manager.verbs.doctor import Examination
 from hospes.manager.verbs.machines import Remarks
-from hospes.manager.verbs.run import Ran
 from hospes.manager.verbs.show import Shown
 
 

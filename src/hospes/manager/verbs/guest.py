@@ -5,8 +5,8 @@ from typing import Annotated
 
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
+from hospes.manager.ran import Ran
 from hospes.manager.verb import verb
-from hospes.manager.verbs.run import Ran
 
 Name = Annotated[str, "the machine"]
 

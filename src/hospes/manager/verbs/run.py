@@ -1,39 +1,19 @@
 """Running a machine in the foreground: a guest's console, or one command in a guest."""
 
-import shlex
-import threading
-import time
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from hospes.base.errors import HospesError
-from hospes.manager.manager import Manager, Terminal
-from hospes.manager.seed import Wishes, seed
+from hospes.manager.foreground import guest_words, run_here
+from hospes.manager.manager import Manager
+from hospes.manager.ran import Ran
+from hospes.manager.seed import Wishes
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind, InterruptKind
 
-if TYPE_CHECKING:
-    from hospes.api import Machine
-    from hospes.spec.machine import MachineSpec
-
 DEFAULT_IMAGE: Final = "tiny"
-TIMED_OUT: Final = 124
-"""The exit code of timeout(1)."""
-LOOK_SECONDS: Final = 0.5
-REBOOT_ON_PANIC: Final = "panic=-1"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a run ended; `statistics` are rows of group, name and value, if asked for."""
-
-    exit_code: int
-    remark: str = ""
-    statistics: tuple[tuple[str, str, str], ...] = ()
 
 
 @verb("POST /runs")
@@ -59,6 +39,7 @@ def run(
     ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
+    user: Annotated[str | None, "a shell of this user in place of the console"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
     name: Annotated[str | None, "keep the machine under this name"] = None,
@@ -89,52 +70,25 @@ def run(
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
-        return _run_here(m, terminal, asked, disk or [], wishes, command, stats, timeout)
-    _check_kept(command, stats, timeout)
+        return run_here(
+            m, terminal, asked, disk or [], wishes, command,
+            user=user, stats=stats, timeout=timeout,
+        )  # fmt: skip
+    _check_kept(command, user, stats, timeout)
     from hospes.manager.kept import run_kept
 
-    words = _words(terminal, False) if asked.image and not detach else []
+    words = guest_words(terminal, False) if asked.image and not detach else []
     return run_kept(m, asked, disk or [], wishes, name, words, detach)
 
 
-def _run_here(
-    m: Manager,
-    terminal: Terminal,
-    asked: "MachineSpec",
-    disks: Sequence[str],
-    wishes: Wishes,
-    command: Sequence[str],
-    stats: bool,
-    timeout: float | None,
-) -> Ran:
-    """Run a machine in this process; it is gone afterwards."""
-    from hospes.api import Machine
-
-    words = [asked.append, *(_words(terminal, bool(command)) if asked.image else [])]
-    with seed(asked.image, wishes, m.progress) as extra:
-        vm = Machine(
-            asked.image,
-            kernel=asked.kernel,
-            initrd=asked.initrd,
-            bios=asked.bios,
-            append=" ".join(filter(None, words)),
-            memory=asked.memory,
-            cpus=asked.cpus,
-            engine=asked.engine,
-            disks=[*disks, *extra],
-            interrupts=asked.interrupts,
-            allow=asked.allow,
-            agent=bool(command),
-            progress=m.progress,
-            on_remark=terminal.remark,
+def _check_kept(
+    command: Sequence[str], user: str | None, stats: bool, timeout: float | None
+) -> None:
+    if user is not None:
+        raise HospesError(
+            f"a shell of {user} in a machine that is kept is opened once it runs; leave out "
+            "--user, and use 'hospes exec -it --user' then"
         )
-    with closing(vm):
-        go = _command if command else _console
-        ran = go(vm, command, terminal, timeout)
-        return replace(ran, statistics=tuple(vm.stats.rows())) if stats else ran
-
-
-def _check_kept(command: Sequence[str], stats: bool, timeout: float | None) -> None:
     if command:
         raise HospesError(
             "a command is run in a machine of its own; leave out --name and -d, or start the "
@@ -171,55 +125,3 @@ def _check(image: str | None, command: Sequence[str], own: bool) -> None:
         from hospes.guests import catalogue
 
         catalogue.check_commands(image)
-
-
-def _words(terminal: Terminal, command: bool) -> list[str]:
-    """What an image's guest is told: with a command, that a panic should be noticed."""
-    if command:
-        return [REBOOT_ON_PANIC]
-    return [f"{name}={value}" for name, value in terminal.environment().items()]
-
-
-def _console(vm: "Machine", _: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
-    late = threading.Event()
-
-    def stop() -> None:
-        late.set()
-        vm.stop()
-
-    timer = threading.Timer(timeout or 0, stop)
-    timer.daemon = True
-    if timeout is not None:
-        timer.start()
-    try:
-        ending = terminal.attach(vm)
-    finally:
-        timer.cancel()
-    if late.is_set():
-        return Ran(TIMED_OUT, f"the machine still ran after {timeout:g} s and was stopped")
-    return Ran(ending.exit_code)
-
-
-def _command(vm: "Machine", words: Sequence[str], terminal: Terminal, timeout: float | None) -> Ran:
-    from hospes.api import CommandTimeout
-
-    line = words[0] if len(words) == 1 else shlex.join(words)
-    limit = time.monotonic() + (float("inf") if timeout is None else timeout)
-    vm.start()
-    while not vm.session.ready(min(LOOK_SECONDS, limit - time.monotonic())):
-        if vm.core.ending is not None or vm.core.restarts:
-            raise HospesError(f"the guest failed before the command could run: {_last_words(vm)}")
-        if time.monotonic() >= limit:
-            return Ran(TIMED_OUT, f"the guest was not ready after {timeout:g} s and was stopped")
-    left = None if timeout is None else max(0.0, limit - time.monotonic())
-    try:
-        return Ran(vm.session.run(line, terminal.output, terminal.error, left))
-    except CommandTimeout as error:
-        return Ran(TIMED_OUT, str(error))
-
-
-def _last_words(vm: "Machine") -> str:
-    """The line of the console that says most about a failure."""
-    lines = [line.strip() for line in vm.console_output.splitlines() if line.strip()]
-    panics = [line for line in lines if "Kernel panic" in line]
-    return (panics or lines or ["it wrote nothing to its console"])[-1]
