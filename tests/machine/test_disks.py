@@ -9,6 +9,7 @@ from tests.machine.bare import bare_machine
 from hospes.base.errors import HospesError
 from hospes.machine.disks import Disks, DiskThread, open_disk
 from hospes.spec.disk import DiskFormat, DiskSpec
+from hospes.storage.chain import Surroundings
 from hospes.storage.create import create_image
 
 
@@ -86,6 +87,35 @@ def test_a_new_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch, kind) -> 
     monkeypatch.setenv("TMPDIR", str(tmp_path / "absent"))
     with pytest.raises(HospesError, match="TMPDIR"):
         open_disk(DiskSpec(size_bytes=1 << 20))
+
+
+def test_a_disk_begins_as_its_base(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    original = open_disk(DiskSpec(image))
+    original.write(512, b"A" * 512)
+    original.close()
+    before = image.read_bytes()
+    first, second = (open_disk(DiskSpec(base=image)) for _ in range(2))
+    assert first.read(512, 512) == b"A" * 512
+    first.write(512, b"B" * 512)
+    assert second.read(512, 512) == b"A" * 512
+    for device in (first, second):
+        device.close()
+    assert image.read_bytes() == before
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_kept_disk_may_be_based_elsewhere(image: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "machine" / "disk.qcow2"
+    kept.parent.mkdir()
+    create_image(kept, None, backing=image, around=Surroundings(places=(image.parent,)))
+    open_disk(DiskSpec(kept, base=image)).close()
+    with pytest.raises(HospesError, match="which is not in"):
+        open_disk(DiskSpec(kept))
 
 
 THIRD_SLOT = """
