@@ -203,7 +203,7 @@ def test_a_backing_file_may_lie_in_an_allowed_place(tmp_path: Path) -> None:
 def test_what_was_begun_is_done_before_a_disk_is_looked_at(image: Path) -> None:
     disks = Disks([DiskSpec(image)], nothing)
     device = disks.all[0].device
-    disks.all[0].thread.submit(lambda: (time.sleep(0.1), device.write(0, b"done")))
+    disks.all[0].executor.submit(lambda: (time.sleep(0.1), device.write(0, b"done")))
     [found] = disks.settled()
     assert found.read(0, 4) == b"done"
     disks.close()
