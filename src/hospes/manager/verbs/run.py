@@ -30,7 +30,7 @@ def run(
     cpus: Annotated[int, "how many harts"] = 1,
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
     disk: Annotated[
-        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G for a new one"
+        list[str] | None, "a file, with ,format=, ,readonly or ,bus=mmio; or size=2G for a new one"
     ] = None,
     allow: Annotated[
         list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
