@@ -19,7 +19,7 @@ ImageName = Annotated[
     str | None, "an image; without one --kernel, --bios or what is on --disk is booted, or tiny"
 ]
 DiskTexts = Annotated[
-    list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G for a new one"
+    list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
 ]
 Allowed = Annotated[
     list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
