@@ -19,7 +19,7 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 soak: .venv/test.stamp images
 	$(BIN)/pytest -m soak

@@ -98,6 +98,7 @@ echo "hospes: Cleaning up"
 in_target passwd -q -d root
 in_target systemctl -q enable $ENABLED
 in_target systemctl -q disable $DISABLED
+in_target systemctl -q mask $MASKED
 umount var/cache/source
 rmdir var/cache/source
 rm -f usr/sbin/policy-rc.d etc/ssh/ssh_host_* var/lib/dbus/machine-id var/cache/debconf/*-old
@@ -105,6 +106,9 @@ rm -f var/lib/dpkg/*-old var/cache/ldconfig/aux-cache var/lib/systemd/random-see
 in_target find /var/log /var/cache/apt /var/lib/apt/lists -type f -delete
 : >etc/machine-id
 in_target find / -xdev -newermt "@$EPOCH" -exec touch -h -d "@$EPOCH" {} +
+# Or every machine would do at its first boot what the packages' installation has done.
+in_target /usr/lib/systemd/systemd-update-done
+touch -h -d "@$EPOCH" etc var
 umount dev/pts dev sys proc run tmp
 cd /
 umount /target

@@ -61,7 +61,10 @@ class Port(Request, frozen=True):
 
 
 class Done(Request, frozen=True):
-    """The port that this connection has asked for is left in order."""
+    """The port that this connection has asked for is left in order.
+
+    The client has ended its side of the stream before; the guest gets all that was said.
+    """
 
 
 AnyRequest = Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
@@ -33,6 +33,9 @@ from hospes.worker.console_share import ConsoleShare
 from hospes.worker.conversation import Served
 from hospes.worker.server import Server
 
+if TYPE_CHECKING:
+    from hospes.guests.guest_clock import ClockKeeper
+
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -44,8 +47,13 @@ class Worker:
         self._remarks: list[str] = []
         self._lock = _locked(directory)
         try:
-            find_boot = _find_boot if boot.spec.from_disk else None
-            self.machine = Machine(boot.spec, progress=progress, find_boot=find_boot)
+            self.machine = Machine(
+                boot.spec,
+                progress=progress,
+                find_boot=_find_boot if boot.spec.from_disk else None,
+                on_clock=self._clock_is_wrong,
+            )
+            self._clock = _clock_keeper(self.machine) if boot.spec.ports else None
             try:
                 self._prepare(boot)
             except BaseException:
@@ -97,6 +105,8 @@ class Worker:
         with suppress(OSError):  # A full disk: that it has ended is known by the lock.
             write_record(self._directory / ENDING_FILE, ended)
         self._served.ended = ended
+        if self._clock is not None:
+            self._clock.close()
         self.console.close()
         self._server.close()
         self.machine.close()
@@ -113,6 +123,10 @@ class Worker:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.machine.stop(f"by {signal.Signals(number).name}")
 
+    def _clock_is_wrong(self) -> None:
+        if self._clock is not None:
+            self._clock.wake()
+
     def _remark(self, sentence: str) -> None:
         if sentence not in self._remarks:
             self._remarks.append(sentence)
@@ -122,6 +136,12 @@ def _find_boot(disks: Sequence[Any]) -> BootContent:
     from hospes.guests.boot_disk import find_boot_files
 
     return find_boot_files(disks)
+
+
+def _clock_keeper(machine: Machine) -> "ClockKeeper":
+    from hospes.guests.guest_clock import ClockKeeper
+
+    return ClockKeeper(machine)
 
 
 def _locked(directory: Path) -> int:

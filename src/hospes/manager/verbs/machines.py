@@ -98,6 +98,14 @@ def rm(
     _each(names, remove)
 
 
+@verb("POST /machines/{name}/rename")
+def rename(m: Manager, name: Name, new: Annotated[str, "its name from here on"]) -> None:
+    """Give a machine that does not run another name."""
+    from hospes.manager.store import Store
+
+    Store().find(name).rename(new)
+
+
 @verb("POST /machines/{name}/pause")
 def pause(m: Manager, names: Names) -> None:
     """Pause a machine: time stands still in it."""
