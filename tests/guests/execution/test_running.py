@@ -285,6 +285,18 @@ def test_a_guest_that_goes_is_told_of(ports: StandInPorts) -> None:
             execution.run(SECONDS)
 
 
+def test_a_supervisor_that_is_killed_at_once_is_told_of(
+    ports: StandInPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hospes.guests.execution.running.START_SECONDS", 0.2)
+    monkeypatch.setattr("hospes.guests.execution.command.SUPERVISOR", "exit 0")
+    with (
+        begin(ports, Command(["true"]), Ran(), None) as execution,
+        pytest.raises(HospesError, match="'true' did not start; something in the guest ends"),
+    ):
+        execution.run(SECONDS)
+
+
 def test_an_unknown_signal(ports: StandInPorts) -> None:
     with begin(ports, Command(["sleep", "60"]), Ran(), None) as execution:
         with pytest.raises(HospesError, match="'NO' is not one of"):
