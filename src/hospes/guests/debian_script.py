@@ -72,8 +72,8 @@ mount -o bind /source var/cache/source
 echo "hospes: Installing the packages"
 install --install $(archives base-passwd)
 install --install $(archives base-files)
-install --unpack $(archives $FOUNDATION)
-install --configure -a
+install --no-triggers --unpack $(archives $FOUNDATION)
+install --no-triggers --configure -a
 mkdir /light
 tar -xf /source/modules -C /light
 while read -r verb names; do
@@ -110,6 +110,7 @@ in_target find / -xdev -newermt "@$EPOCH" -exec touch -h -d "@$EPOCH" {} +
 in_target /usr/lib/systemd/systemd-update-done
 touch -h -d "@$EPOCH" etc var
 umount dev/pts dev sys proc run tmp
+touch -h -d "@$EPOCH" dev sys proc run tmp
 cd /
 umount /target
 /usr/sbin/tune2fs -O has_journal /dev/vda

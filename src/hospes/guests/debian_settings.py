@@ -20,6 +20,13 @@ MASKED: Final = ("modprobe@drm.service",)
 # executes until the login prompt.
 MODPROBE: Final = "alias net-pf-16-proto-16-family-nl80211 off\n"
 
+# A machine may get little of a busy host's time, and what is late then is not missing.
+PATIENCE: Final = """\
+[Manager]
+DefaultTimeoutStartSec=10min
+DefaultDeviceTimeoutSec=10min
+"""
+
 # No service may be started while the packages are configured (invoke-rc.d(8)).
 NO_SERVICES: Final = "#!/bin/sh\nexit 101\n"
 # MODULES=list takes only what hooks ask for: a small initramfs is made and unpacked sooner.
@@ -83,6 +90,7 @@ def late_files(
         "etc/hostname": f"{name}\n",
         "etc/hosts": HOSTS.format(name=name),
         "etc/default/locale": "LANG=C.UTF-8\n",
+        "etc/systemd/system.conf.d/virtual-machine.conf": PATIENCE,
         "etc/modprobe.d/virtual-machine.conf": MODPROBE,
         "etc/systemd/network/80-dhcp.network": NETWORK,
         "etc/apt/sources.list.d/debian.sources": sources(mirror, security),
