@@ -92,6 +92,10 @@ fi
 echo "hospes: Making the initramfs"
 cpio -idu </source/after
 in_target update-initramfs -c -k all
+for image in boot/vmlinux-*; do
+	# The links in /, which it could not make without an initramfs.
+	in_target linux-update-symlinks install "${image#boot/vmlinux-}" "/$image"
+done
 tar -cf /dev/vdc -C boot $(cd boot && ls initrd.img-*)
 
 echo "hospes: Cleaning up"
