@@ -72,8 +72,8 @@ mount -o bind /source var/cache/source
 echo "hospes: Installing the packages"
 install --install $(archives base-passwd)
 install --install $(archives base-files)
-install --unpack $(archives $FOUNDATION)
-install --configure -a
+install --no-triggers --unpack $(archives $FOUNDATION)
+install --no-triggers --configure -a
 mkdir /light
 tar -xf /source/modules -C /light
 while read -r verb names; do
@@ -92,6 +92,10 @@ fi
 echo "hospes: Making the initramfs"
 cpio -idu </source/after
 in_target update-initramfs -c -k all
+for image in boot/vmlinux-*; do
+	# The links in /, which it could not make without an initramfs.
+	in_target linux-update-symlinks install "${image#boot/vmlinux-}" "/$image"
+done
 tar -cf /dev/vdc -C boot $(cd boot && ls initrd.img-*)
 
 echo "hospes: Cleaning up"
@@ -110,6 +114,7 @@ in_target find / -xdev -newermt "@$EPOCH" -exec touch -h -d "@$EPOCH" {} +
 in_target /usr/lib/systemd/systemd-update-done
 touch -h -d "@$EPOCH" etc var
 umount dev/pts dev sys proc run tmp
+touch -h -d "@$EPOCH" dev sys proc run tmp
 cd /
 umount /target
 /usr/sbin/tune2fs -O has_journal /dev/vda
