@@ -63,9 +63,7 @@ def killed_while_writing(name: str, directory: str, first: int, seconds: float) 
     return reported
 
 
-def assert_nothing_lost(
-    disk: Path, directory: str, reported: Iterable[int], scratch: Path
-) -> None:
+def assert_nothing_lost(disk: Path, directory: str, reported: Iterable[int], scratch: Path) -> None:
     """The image is sound, its file system after a replay of the journal, and so is every file."""
     done = hospes("disk", "check", str(disk))
     assert done.returncode == 0, (done.stdout, done.stderr)
@@ -80,7 +78,6 @@ def assert_nothing_lost(
     program("e2fsck", "-fy", raw, codes=(0, 1))
     program("e2fsck", "-fn", raw)
     raw.unlink()
-
 
 
 def survives(
