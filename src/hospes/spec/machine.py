@@ -17,6 +17,8 @@ OLDER_CONSOLE_FILE: Final = "console.log.1"
 WORKER_LOG_FILE: Final = "worker.log"
 STARTED_FILE: Final = "started.json"
 ENDING_FILE: Final = "ending.json"
+RESERVE_FILE: Final = "reserve"
+"""Space for writing down the end, should the machine fill the host's disk."""
 
 SPEC_VERSION: Final = 1
 

@@ -71,13 +71,17 @@ AnyRequest = Info | Stop | Pause | Resume | Statistics | Wait | Console | Port |
 
 
 class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine in its worker: `agent` is the kind of agent in the guest, "" for none."""
+    """A machine in its worker: `agent` is the kind of agent in the guest, "" for none.
+
+    `remarks` are sentences for the user, such as that the host's disk is full.
+    """
 
     state: str
     agent: str
     restarts: int
     process: int
     when_s: float
+    remarks: tuple[str, ...] = ()
 
 
 class PortInfo(msgspec.Struct, frozen=True, kw_only=True):

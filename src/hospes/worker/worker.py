@@ -22,6 +22,7 @@ from hospes.spec.machine import (
     ENDING_FILE,
     LOCK_FILE,
     OLDER_CONSOLE_FILE,
+    RESERVE_FILE,
     SOCKET_FILE,
     STARTED_FILE,
     Boot,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hospes.guests.guest_clock import ClockKeeper
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+RESERVE_BYTES: Final = 16 * 1024
 
 
 class Worker:
@@ -70,6 +72,7 @@ class Worker:
         try:
             write_record(here / STARTED_FILE, started)
             (here / ENDING_FILE).unlink(missing_ok=True)
+            (here / RESERVE_FILE).write_bytes(bytes(RESERVE_BYTES))
             log = ConsoleLog(here / CONSOLE_FILE, here / OLDER_CONSOLE_FILE, self._remark)
         except OSError as error:
             raise HospesError(
@@ -102,7 +105,8 @@ class Worker:
             message=ending.message,
             remarks=remarks,
         )
-        with suppress(OSError):  # A full disk: that it has ended is known by the lock.
+        with suppress(OSError):  # That it has ended is known by the lock, too.
+            (self._directory / RESERVE_FILE).unlink(missing_ok=True)
             write_record(self._directory / ENDING_FILE, ended)
         self._served.ended = ended
         if self._clock is not None:

@@ -75,6 +75,8 @@ def stop(
 
     def end(machine: "MachineDirectory") -> None:
         remarks.append(pull_plug(machine) if force else stop_in_order(m, machine, timeout))
+        ended = machine.ended
+        remarks.extend(ended.remarks if ended else ())
 
     _each(names, end)
     return Remarks("; ".join(filter(None, remarks)))
