@@ -1,6 +1,7 @@
 """The agent's protocol as bytes: falling into step, answers, and whatever a guest may send."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,13 @@ def test_a_line_without_an_end_is_refused() -> None:
         assert stream.feed(b"x" * 65_536) == []
     with pytest.raises(GuestError, match="more than 1048576 bytes"):
         stream.feed(b"x")
+
+
+def test_a_line_that_comes_byte_by_byte_takes_no_time() -> None:
+    stream, began = in_step(), time.process_time()
+    for _ in range(200_000):
+        stream.feed(b"x")
+    assert time.process_time() - began < 2.0
 
 
 def test_a_failure_has_its_class_and_description() -> None:

@@ -61,11 +61,12 @@ class AgentStream:
     def feed(self, data: bytes) -> list[Answer]:
         """Take bytes from the guest; the answers in them. GuestError when they break the rules."""
         self._buffer += data
+        unfinished = self.synchronised and b"\n" not in data
         while not self.synchronised and self._find_mark():
             pass
         if not self.synchronised:
             return []
-        *lines, rest = self._buffer.split(b"\n")
+        *lines, rest = [self._buffer] if unfinished else self._buffer.split(b"\n")
         if max(map(len, (*lines, rest))) > LONGEST_LINE_BYTES:
             raise GuestError(f"its agent sent a line of more than {LONGEST_LINE_BYTES} bytes")
         self._buffer = rest

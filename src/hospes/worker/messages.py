@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from hospes.base.errors import HospesError
+from hospes.base.record import UNREADABLE
 
 LENGTH_BYTES: Final = 4
 LONGEST_REQUEST_BYTES: Final = 64 * 1024
@@ -112,7 +113,7 @@ def unpack_request(data: bytes) -> AnyRequest:
     """The request in a message; HospesError when it is none."""
     try:
         request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(
             f"the machine does not understand the request ({error}); it may have been started "
             "by another version of Hospes: stop it and start it again"
@@ -134,5 +135,5 @@ def unpack_reply(data: bytes) -> Reply:
     """The reply in a message; HospesError when it is none."""
     try:
         return msgspec.msgpack.decode(data, type=Reply)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(f"the machine's answer is no reply ({error}); stop it") from None
