@@ -4,7 +4,7 @@ import base64
 import random
 import time
 
-from fuzz.harness import damage, main
+from fuzz.harness import assert_one_line, damage, main
 
 from hospes.base.errors import GuestError, HospesError
 from hospes.guests.agent import LONGEST_FRAME_BYTES, AgentProtocol, Finished, Output
@@ -69,7 +69,7 @@ def protocol_case(chance: random.Random) -> None:
                         assert MARK not in event.data
                 assert len(protocol._buffer) <= LONGEST_FRAME_BYTES + len(piece)
     except GuestError as error:
-        assert "\n" not in str(error)
+        assert_one_line(error)
 
 
 def session_case(chance: random.Random) -> None:
@@ -82,7 +82,7 @@ def session_case(chance: random.Random) -> None:
     try:
         session.run("true", lambda data: taken.append(len(data)), taken.append, 1.0)
     except HospesError as error:
-        assert "\n" not in str(error)
+        assert_one_line(error)
     nothing = chance.choice((MARK + b" e \n", MARK + b" b\n", b"x" * 30)) * 1000
     for _ in range(100):
         session.write(nothing)

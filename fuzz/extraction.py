@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz.harness import damage, main
+from fuzz.harness import assert_one_line, damage, main
 
 from hospes.base.errors import GuestError, HospesError
 from hospes.guests.transfer.copying import look
@@ -64,7 +64,7 @@ def extract(data: bytes, size: int, target: str) -> None:
             assert len(stream._buffer) <= LONGEST_EXTENSION_BYTES + size
         extraction.finish()
     except (GuestError, HospesError) as error:
-        assert "\n" not in str(error)
+        assert_one_line(error)
     finally:
         extraction.abandon()
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from fuzz import runner
-
 from hospes.base.clock import ManualClock
 from hospes.base.errors import GuestError, HospesError
 from hospes.devices.bus import Bus
@@ -78,6 +77,11 @@ class Backend:
 def make_stream(chance: random.Random, clock: ManualClock) -> CharacterStream:
     """A console stream with a moody back end."""
     return CharacterStream(Backend(chance), clock)
+
+
+def assert_one_line(error: Exception) -> None:
+    """What users read of an error is one sentence."""
+    assert "\n" not in str(error)
 
 
 def odd_number(chance: random.Random, bits: int) -> int:
