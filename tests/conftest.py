@@ -7,6 +7,7 @@ import pytest
 DEBIAN_FIXTURES: Final = frozenset({"debian"})
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay in one process, for they share what is set up for the file.
 
