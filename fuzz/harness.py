@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from fuzz import runner
-
 from hospes.base.clock import ManualClock
 from hospes.base.errors import GuestError, HospesError
 from hospes.devices.bus import Bus

@@ -1,4 +1,4 @@
-"""Fuzz target: what users write: sizes, disks, machines, command lines, records, keys, user data."""
+"""Fuzz target: what users write: sizes, disks, command lines, records, keys, user data."""
 
 import base64
 import gzip
