@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz.harness import assert_one_line, damage, main
+from fuzz.harness import damage, main, one_sentence
 
-from hospes.base.errors import GuestError, HospesError
+from hospes.base.errors import GuestError
 from hospes.guests.transfer.copying import look
 from hospes.guests.transfer.extraction import Extraction
 from hospes.guests.transfer.placement import place, source_of
@@ -57,16 +57,16 @@ def extract(data: bytes, size: int, target: str) -> None:
         lambda count: None,
     )
     stream = TarStream()
-    try:
+
+    def take() -> None:
         for at in range(0, len(data), size):
             for event in stream.feed(data[at : at + size]):
                 extraction.take(event)
             assert len(stream._buffer) <= LONGEST_EXTENSION_BYTES + size
         extraction.finish()
-    except (GuestError, HospesError) as error:
-        assert_one_line(error)
-    finally:
-        extraction.abandon()
+
+    one_sentence(lambda: one_sentence(take, GuestError))
+    extraction.abandon()
 
 
 def state(directory: Path) -> list[tuple[str, int, int, bytes]]:

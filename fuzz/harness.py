@@ -79,11 +79,6 @@ def make_stream(chance: random.Random, clock: ManualClock) -> CharacterStream:
     return CharacterStream(Backend(chance), clock)
 
 
-def assert_one_line(error: Exception) -> None:
-    """What users read of an error is one sentence."""
-    assert "\n" not in str(error)
-
-
 def odd_number(chance: random.Random, bits: int) -> int:
     """A number as mistakes are made of: small, all ones, one bit, near a power of two, anything."""
     kind = chance.randrange(5)

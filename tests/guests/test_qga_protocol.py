@@ -135,4 +135,5 @@ def test_nothing_but_guest_errors_come_of_any_bytes(pieces: list[bytes]) -> None
 
 def test_what_a_guest_says_is_made_fit_for_a_sentence() -> None:
     assert printable("a\x1b[2Jb\nc\x9b\ud800d") == "a [2Jb c d"
+    assert printable("a\u2028b\u202ec\U0001f600") == "a b c\U0001f600"
     assert printable(b"\xff" + b"x" * 1000) == "\ufffd" + "x" * 199

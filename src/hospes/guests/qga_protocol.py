@@ -18,7 +18,7 @@ from hospes.base.errors import GuestError
 SENTINEL: Final = b"\xff"
 LONGEST_LINE_BYTES: Final = 1 << 20
 LONGEST_TEXT: Final = 200
-UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa1-\ud7ff\ue000-\uffff]+")
+UNPRINTABLE: Final = re.compile("\0+")
 
 T = TypeVar("T")
 
@@ -114,4 +114,5 @@ def printable(text: str | bytes) -> str:
     """What a guest says, fit for a sentence: short, on one line, no terminal sequences."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    return UNPRINTABLE.sub(" ", text).strip()[:LONGEST_TEXT]
+    shown = "".join(each if each.isprintable() else "\0" for each in text[: 8 * LONGEST_TEXT])
+    return UNPRINTABLE.sub(" ", shown).strip()[:LONGEST_TEXT]
