@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from tests.guest.debian import hospes
 from tests.guests.ext4.images import program
 from tests.storage.qemu import assert_sound
-from tests.ui.programs import command, hospes
+from tests.ui.programs import command
 
 from hospes.guests.ext4.filesystem import FileSystem
 from hospes.manager.store import Store

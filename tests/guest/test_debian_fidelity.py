@@ -1,12 +1,11 @@
 """A whole Debian that is kept: in order, on time, after a reboot too, and ended in order."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from tests.ui.programs import command, hospes
+from tests.guest.debian import BOOT_SECONDS, ORDER, hospes, in_guest
 from tests.worker.homes import own_home
 
 from hospes.base.clock import HostClock
@@ -22,14 +21,8 @@ from hospes.storage.chain import open_image
 
 pytestmark = pytest.mark.guest
 
-BOOT_SECONDS = 600
-"""Long: the host may be busy with other things."""
 EXACT_NS = 50_000_000
 SETTLE_SECONDS = 30.0
-ORDER = (
-    "systemctl is-system-running --wait; systemctl list-units --failed --plain --no-legend; "
-    "dmesg -l emerg,alert,crit,err; journalctl -b -p err -q -o cat"
-)
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +35,6 @@ def web(debian: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mac
         done = hospes("run", "--name", "web", "-d", "debian")
         assert (done.returncode, done.stdout) == (0, "web\n")
         yield Store().find("web")
-
-
-def in_guest(line: str) -> str:
-    done = subprocess.run(
-        command("exec", "web", "--", line),
-        capture_output=True, text=True, timeout=BOOT_SECONDS, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done.stdout
 
 
 def off_by_ns(machine: MachineDirectory) -> int:
@@ -69,7 +53,7 @@ def assert_on_time(machine: MachineDirectory) -> None:
 
 
 def test_everything_runs_and_nothing_complains(web: MachineDirectory) -> None:
-    assert in_guest(ORDER) == "running\n"
+    assert in_guest("web", ORDER) == "running\n"
 
 
 def test_the_clock_after_boot_and_after_a_pause(web: MachineDirectory) -> None:
@@ -88,8 +72,8 @@ def test_the_clock_after_ten_minutes(web: MachineDirectory) -> None:
 
 
 def test_a_reboot(web: MachineDirectory) -> None:
-    started, before = web.started, in_guest("cat /proc/sys/kernel/random/boot_id")
-    in_guest("echo kept >/root/kept")
+    started, before = web.started, in_guest("web", "cat /proc/sys/kernel/random/boot_id")
+    in_guest("web", "echo kept >/root/kept")
     hospes("exec", "web", "--", "systemctl", "reboot")
     limit = time.monotonic() + BOOT_SECONDS
     with Link(web) as link:
@@ -97,9 +81,9 @@ def test_a_reboot(web: MachineDirectory) -> None:
             assert time.monotonic() < limit
             time.sleep(0.1)
         assert link.info().restarts == 1
-    assert in_guest("cat /proc/sys/kernel/random/boot_id") != before
+    assert in_guest("web", "cat /proc/sys/kernel/random/boot_id") != before
     assert_on_time(web)
-    assert in_guest(f"cat /root/kept; {ORDER}") == "kept\nrunning\n"
+    assert in_guest("web", f"cat /root/kept; {ORDER}") == "kept\nrunning\n"
     assert web.started == started
 
 

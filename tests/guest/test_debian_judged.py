@@ -6,26 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.guest.debian import BOOT_SECONDS, ORDER, hospes, in_guest
 from tests.guest.login import Login
 from tests.guest.peer import QEMU, need_qemu
-from tests.guest.test_debian_fidelity import BOOT_SECONDS, ORDER
 from tests.guests.ext4.images import needs_e2fsprogs, program
 from tests.storage.qemu import assert_sound, needs_qemu
-from tests.ui.programs import command, hospes
 from tests.worker.homes import own_home
 
 from hospes.guests.store import Image
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak, needs_qemu, needs_e2fsprogs]
-
-
-def in_guest(line: str) -> str:
-    done = subprocess.run(
-        command("exec", "both", "--", line),
-        capture_output=True, text=True, timeout=BOOT_SECONDS, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, ""), done
-    return done.stdout
 
 
 def stop_in_order() -> None:
@@ -78,7 +68,7 @@ def test_there_and_back(debian: Image, tmp_path: Path, monkeypatch: pytest.Monke
     with own_home(tmp_path / "home", monkeypatch) as home:
         assert hospes("run", "--name", "both", "-d", "debian").returncode == 0
         disk = home / "machines/both/root.qcow2"
-        assert in_guest(f"{ORDER}; echo here >/root/here") == "running\n"
+        assert in_guest("both", f"{ORDER}; echo here >/root/here") == "running\n"
         stop_in_order()
         assert_clean(disk, tmp_path)
         with in_qemu(debian, disk, tmp_path) as login:
@@ -87,6 +77,6 @@ def test_there_and_back(debian: Image, tmp_path: Path, monkeypatch: pytest.Monke
             assert login.run("cat /root/here; echo there >/root/there") == (0, "here")
         assert_clean(disk, tmp_path)
         assert hospes("start", "both").returncode == 0
-        assert in_guest(f"{ORDER}; cat /root/there") == "running\nthere\n"
+        assert in_guest("both", f"{ORDER}; cat /root/there") == "running\nthere\n"
         stop_in_order()
         assert_clean(disk, tmp_path)

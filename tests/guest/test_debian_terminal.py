@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from tests.guest.debian import BOOT_SECONDS
 from tests.guest.login import PROMPT, Login
-from tests.guest.test_debian_fidelity import BOOT_SECONDS
 from tests.ui.test_foreground import on_a_terminal
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak, pytest.mark.usefixtures("debian")]

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tests.guest.debian import hospes
 from tests.guest.durable import survives
 from tests.guests.ext4.images import make_ext4, needs_e2fsprogs
 from tests.storage.qemu import needs_qemu
-from tests.ui.programs import hospes
 from tests.worker.homes import own_home
 
 from hospes.guests.store import Image

@@ -50,8 +50,8 @@ class ClockKeeper:
     """Sets a guest's clock in a thread of its own, whenever `wake` says that it may be wrong.
 
     Linux starts with the second its real-time clock tells, so half a second off, and lags behind
-    after a pause. The guest's time goes on while the host's clock is set or the host sleeps, which
-    is looked at every LOOK_SECONDS. A guest whose agent does not answer, or refuses, is left alone.
+    after a pause. It knows nothing of it when the host's clock is set or the host sleeps, which is
+    looked for every LOOK_SECONDS. A guest whose agent does not answer, or refuses, is left alone.
     """
 
     def __init__(self, ports: GuestPorts, clock: Clock | None = None) -> None:
