@@ -25,7 +25,7 @@ DEEP = (b"\x91", b"\x81\xa1a")
 class Machine:
     """Does what it is told, or says that it cannot."""
 
-    state, restarts = MachineState.RUNNING, 0
+    state, restarts, remarks = MachineState.RUNNING, 0, ("the host is full",)
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
