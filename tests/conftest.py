@@ -1,25 +1,31 @@
 """How tests are shared out among processes (pytest-xdist): whole files, and one for Debian."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-DEBIAN_FIXTURES: Final = frozenset({"debian"})
+DEBIAN_FILES: Final = "tests/guest/test_debian"
+"""How the names of those begin that need the image `debian`."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class Shares(LoadFileScheduling):  # type: ignore[misc]
     """A file's tests stay in one process, for they share what is set up for the file.
 
-    Whatever needs the image debian is together in another, and first: making the image takes
-    minutes, in which the others go on.
+    Whatever needs the image debian is together in another: making it takes minutes, in which the
+    others go on.
     """
-    items.sort(key=lambda item: not needs_debian(item))
-    for item in items:
-        group = "debian" if needs_debian(item) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return DEBIAN_FILES if nodeid.startswith(DEBIAN_FILES) else super()._split_scope(nodeid)
 
 
-def needs_debian(item: pytest.Item) -> bool:
-    """Whether any of its fixtures is such an image, or what runs it."""
-    return not DEBIAN_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) -> Shares:
+    """Asked by xdist."""
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(DEBIAN_FILES))
