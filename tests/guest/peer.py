@@ -33,8 +33,8 @@ def qemu_command(spec: VmSpec, console: str, agent: int) -> list[str]:
         *(("-initrd", spec.initrd) if spec.initrd else ()),
         "-display", "none", "-monitor", "none", "-serial", console,
         "-chardev", f"socket,id=agent,fd={agent}",
-        "-device", "virtio-serial-device", "-device", "virtconsole,chardev=agent",
-        "-device", "virtio-rng-device", "-no-reboot",
+        "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=agent",
+        "-device", "virtio-rng-pci", "-no-reboot",
     ]  # fmt: skip
     return [str(word) for word in words]
 
