@@ -63,7 +63,8 @@ def extract(data: bytes, size: int, target: str) -> None:
             for event in stream.feed(data[at : at + size]):
                 extraction.take(event)
             assert len(stream._buffer) <= LONGEST_EXTENSION_BYTES + size
-        extraction.finish()
+        if stream.complete and extraction.began:
+            extraction.finish()
 
     one_sentence(lambda: one_sentence(take, GuestError))
     extraction.abandon()

@@ -79,6 +79,11 @@ def make_stream(chance: random.Random, clock: ManualClock) -> CharacterStream:
     return CharacterStream(Backend(chance), clock)
 
 
+def assert_one_line(error: Exception) -> None:
+    """What users read of an error is one sentence."""
+    assert "\n" not in str(error)
+
+
 def odd_number(chance: random.Random, bits: int) -> int:
     """A number as mistakes are made of: small, all ones, one bit, near a power of two, anything."""
     kind = chance.randrange(5)
@@ -119,5 +124,4 @@ def one_sentence(use: Callable[[], object], kind: type[Exception] = HospesError)
     try:
         use()
     except kind as error:
-        if "\n" in str(error):
-            raise AssertionError("an error of several lines") from error
+        assert_one_line(error)

@@ -33,6 +33,12 @@ def test_no_request(data: bytes) -> None:
         messages.unpack_request(data)
 
 
+def test_what_a_request_quotes_is_on_one_line() -> None:
+    with pytest.raises(HospesError) as caught:
+        messages.unpack_request(msgspec.msgpack.encode({"verb": "in\nfo\x1b"}))
+    assert "in?fo?" in str(caught.value)
+
+
 def test_a_value_there_and_back() -> None:
     info = PortInfo(opening=b"\x00\xff", abandoned=True)
     reply = messages.unpack_reply(messages.pack_value(info))

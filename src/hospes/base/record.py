@@ -14,6 +14,11 @@ UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What msgspec raises at bytes that are not what they should be: nested too deeply, for one."""
 
 
+def reason(error: Exception) -> str:
+    """An error at such bytes on one line, although it quotes them."""
+    return "".join(each if each.isprintable() else "?" for each in str(error))
+
+
 def pack(value: object) -> bytes:
     """A value as MessagePack."""
     return msgspec.msgpack.encode(value, enc_hook=_plain)
@@ -24,7 +29,8 @@ def unpack(data: bytes, kind: type[Kind]) -> Kind:
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_made)
     except UNREADABLE as error:
-        raise HospesError(f"a message that should be {kind.__name__} is not ({error})") from error
+        why = reason(error)
+        raise HospesError(f"a message that should be {kind.__name__} is not ({why})") from error
 
 
 def write_record(path: Path, value: object) -> None:
@@ -51,7 +57,7 @@ def read_record(path: Path, kind: type[Kind]) -> Kind | None:
     except OSError as error:
         raise HospesError(f"the file {path} cannot be read ({error.strerror})") from error
     except UNREADABLE as error:
-        raise HospesError(f"the file {path} is damaged ({error})") from error
+        raise HospesError(f"the file {path} is damaged ({reason(error)})") from error
 
 
 def _plain(value: Any) -> Any:

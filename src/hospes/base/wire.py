@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, get_origin, get_type_hints
 import msgspec
 
 from hospes.base.errors import HospesError
-from hospes.base.record import UNREADABLE
+from hospes.base.record import UNREADABLE, reason
 
 
 class Record(NamedTuple):
@@ -63,7 +63,7 @@ def _decode(data: bytes, kind: type) -> Record:
         record = msgspec.msgpack.decode(data, type=Record)
     except UNREADABLE as error:
         raise HospesError(
-            f"the saved state of {kind.__name__} is damaged ({error}); use another snapshot"
+            f"the saved state of {kind.__name__} is damaged ({reason(error)}); use another snapshot"
         ) from error
     if record.kind != kind.__name__:
         raise HospesError(
@@ -91,5 +91,5 @@ def _typed(kind: type, values: dict[str, Any]) -> dict[str, Any]:
         return {name: msgspec.convert(value, fields[name]) for name, value in values.items()}
     except msgspec.ValidationError as error:
         raise HospesError(
-            f"the saved state of {kind.__name__} is damaged ({error}); use another snapshot"
+            f"the saved state of {kind.__name__} is damaged ({reason(error)}); use another snapshot"
         ) from error

@@ -11,7 +11,7 @@ import msgspec
 
 from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
-from hospes.base.record import UNREADABLE
+from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
 from hospes.spec.machine import SOCKET_FILE, Ended
 from hospes.spec.ports import STREAM_PORTS
@@ -198,6 +198,6 @@ def _value(data: bytes, kind: type[Value]) -> Value:
         return msgspec.msgpack.decode(reply.value, type=kind)
     except UNREADABLE as error:
         raise HospesError(
-            f"the machine's answer does not fit this version of Hospes ({error}); "
+            f"the machine's answer does not fit this version of Hospes ({reason(error)}); "
             "stop it and start it again"
         ) from None

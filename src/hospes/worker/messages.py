@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from hospes.base.errors import HospesError
-from hospes.base.record import UNREADABLE
+from hospes.base.record import UNREADABLE, reason
 
 LENGTH_BYTES: Final = 4
 LONGEST_REQUEST_BYTES: Final = 64 * 1024
@@ -115,8 +115,8 @@ def unpack_request(data: bytes) -> AnyRequest:
         request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
     except UNREADABLE as error:
         raise HospesError(
-            f"the machine does not understand the request ({error}); it may have been started "
-            "by another version of Hospes: stop it and start it again"
+            f"the machine does not understand the request ({reason(error)}); it may have been "
+            "started by another version of Hospes: stop it and start it again"
         ) from None
     return request
 
@@ -136,4 +136,4 @@ def unpack_reply(data: bytes) -> Reply:
     try:
         return msgspec.msgpack.decode(data, type=Reply)
     except UNREADABLE as error:
-        raise HospesError(f"the machine's answer is no reply ({error}); stop it") from None
+        raise HospesError(f"the machine's answer is no reply ({reason(error)}); stop it") from None

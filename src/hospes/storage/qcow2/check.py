@@ -1,8 +1,10 @@
 """Whether a qcow2 image's reference counts are what its tables make them, and mending them."""
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from hospes.storage.errors import DamagedImageError, StorageError
 from hospes.storage.host_file import HostFile
@@ -43,8 +45,7 @@ class CheckReport:
         return 2 if self.corruptions else 3 if self.leaks else 0
 
 
-@dataclass(frozen=True)
-class Wrong:
+class Wrong(NamedTuple):
     """A cluster whose count is not the number of references found."""
 
     cluster: int
@@ -58,21 +59,23 @@ class Checker:
     def __init__(self, meta: Metadata) -> None:
         self._meta = meta
         self.references = References(meta)
-        self.wrong = list(self._compare())
+        self.differing = self.low = 0
+        self._lowest: list[Wrong] = []
+        self._count_differing()
         self.flags = list(self._wrong_flags())
 
     def report(self) -> CheckReport:
         """What was found."""
         references, g = self.references, self._meta.g
-        low = [w for w in self.wrong if w.counted < w.found]
         problems = [
             *references.problems,
-            *(f"cluster {w.cluster} is counted {w.counted} times, used {w.found}" for w in low),
+            *(f"cluster {w.cluster} is counted {w.counted} times, used {w.found}"
+              for w in self._lowest),
             *(f"a table entry says wrongly whether {where} is shared" for where in self.flags),
         ]
         return CheckReport(
-            corruptions=references.broken + len(low) + len(self.flags),
-            leaks=len(self.wrong) - len(low),
+            corruptions=references.broken + self.low + len(self.flags),
+            leaks=self.differing - self.low,
             problems=tuple(problems[:PROBLEMS_KEPT]),
             total_clusters=g.clusters(self._meta.header.size_bytes),
             allocated_clusters=references.allocated,
@@ -83,23 +86,34 @@ class Checker:
         """Set the counts and flags right; what is broken otherwise is left alone."""
         if self.references.broken:
             return
-        if any(w.counted < w.found for w in self.wrong) and what is Repair.LEAKS:
+        if self.low and what is Repair.LEAKS:
             return
         for index in self.references.indices:
             self._ensure_block(index)
-        for wrong in self._compare():
-            index, at = divmod(wrong.cluster, self._meta.g.block_entries)
-            block = self._meta.refcounts.block(index)
-            if block is not None:
-                block[at] = wrong.found
+        for first, counted, there in self._differing_blocks():
+            block = self._meta.refcounts.block(first // self._meta.g.block_entries)
+            for wrong in _wrong(first, counted, there) if block is not None else ():
+                block[wrong.cluster - first] = wrong.found
             self._meta.trim()
         self._meta.commit()
         for _ in self._wrong_flags(mend=True):
             self._meta.trim()
         self._meta.commit()
 
-    def _compare(self) -> Iterator[Wrong]:
-        """Clusters whose count differs from the references found."""
+    def _count_differing(self) -> None:
+        """How many clusters have a wrong count, and those of the first that have a low one.
+
+        A damaged image may have hundreds of thousands, so no object is made for each.
+        """
+        for first, counted, there in self._differing_blocks():
+            self.differing += sum(map(operator.ne, counted, there))
+            self.low += sum(map(operator.lt, counted, there))
+            if len(self._lowest) < PROBLEMS_KEPT:
+                self._lowest += (w for w in _wrong(first, counted, there) if w.counted < w.found)
+                del self._lowest[PROBLEMS_KEPT:]
+
+    def _differing_blocks(self) -> Iterator[tuple[int, list[int], list[int]]]:
+        """Blocks that are not as they should be: first cluster, counts, and references found."""
         g, counts = self._meta.g, self._meta.refcounts
         named = (n for n, word in enumerate(counts.table.words) if word)
         for index in sorted({*self.references.indices, *named}):
@@ -108,13 +122,10 @@ class Checker:
             except DamagedImageError:
                 continue
             found = self.references.counts(index)
-            if block is not None and found is not None and block.words.tolist() == found.tolist():
-                continue
-            for at in range(g.block_entries):
-                counted = block[at] if block else 0
-                there = found[at] if found else 0
-                if counted != there:
-                    yield Wrong(index * g.block_entries + at, counted, there)
+            counted = block.words.tolist() if block else [0] * g.block_entries
+            there = found.tolist() if found else [0] * g.block_entries
+            if counted != there:
+                yield index * g.block_entries, counted, there
             counts.blocks.trim()
 
     def _wrong_flags(self, *, mend: bool = False) -> Iterator[str]:
@@ -158,6 +169,13 @@ class Checker:
             raise StorageError(f"disk {meta.file.name} has no room for its counts; convert it")
         meta.refcounts.add_block(index, free)
         self.references.add(free)
+
+
+def _wrong(first: int, counted: list[int], there: list[int]) -> Iterator[Wrong]:
+    """The clusters of a block whose count differs from the references found."""
+    for at, (count, found) in enumerate(zip(counted, there, strict=True)):
+        if count != found:
+            yield Wrong(first + at, count, found)
 
 
 def check_qcow2(file: HostFile, repair: Repair | None = None) -> CheckReport:
