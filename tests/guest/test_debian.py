@@ -22,7 +22,7 @@ pytestmark = pytest.mark.guest
 BOOT_SECONDS = 600
 """Long: the host may be busy with other things."""
 TREE = (
-    "mkdir /a && mount -t ext4 -o ro,noload /dev/vda /a && cd /a && ls -lanR --full-time && "
+    "mkdir /a && mount -t ext4 -o ro,noload /dev/vda /a && cd /a && ls -lAnR --full-time && "
     "find . -type f -print0 | sort -z | xargs -0 sha256sum"
 )
 ORDER = (
