@@ -19,8 +19,9 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
+# Each fuzz target runs for FUZZ_SECONDS, 60 when not given: make soak FUZZ_SECONDS=3600
 soak: .venv/test.stamp images
 	$(BIN)/pytest -m soak
 

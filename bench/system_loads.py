@@ -35,7 +35,7 @@ FIO_LOADS: Final = (
 
 PACKAGES: Final = (
     "bash-completion", "bc", "bind9-host", "bsdextrautils", "bzip2", "ca-certificates", "cron",
-    "curl", "dc", "debconf-i18n", "dialog", "dnsutils", "dosfstools", "ed", "file", "gawk",
+    "curl", "dc", "debconf-i18n", "dialog", "bind9-dnsutils", "dosfstools", "ed", "file", "gawk",
     "gettext-base", "git", "groff-base", "htop", "ifupdown", "info", "install-info", "iptables",
     "jq", "logrotate", "lsof", "m4", "make", "man-db", "manpages", "mawk", "media-types", "nano",
     "ncurses-term", "netcat-openbsd", "nftables", "openssh-client", "patch", "perl",

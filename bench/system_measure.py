@@ -36,10 +36,7 @@ def _log_in(process: MachineProcess) -> None:
     start = len(process.output)
     process.send(f"{USER}\n")
     process.wait_for(PROMPT, start)
-    run_command(process, f"mount -o ro {PACKAGES_DISK} {MOUNT}; [ -e {MOUNT}/{SCRIPT} ] || exit")
-    start = len(process.output)
-    process.send(f". {MOUNT}/{SCRIPT}\n")
-    process.wait_for(PROMPT, start)
+    run_command(process, f"mount -o ro {PACKAGES_DISK} {MOUNT} && . {MOUNT}/{SCRIPT}")
 
 
 def _measure_loads(process: MachineProcess, samples: Samples) -> None:

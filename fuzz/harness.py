@@ -1,23 +1,21 @@
-"""What every fuzz target shares: guest memory, random register accesses, and running for a while.
+"""What every fuzz target shares: guest memory, random accesses, damage; `main` is the runner's.
 
 A target is a module with `case(chance)`, which does one random thing and must neither raise nor
-take more than CASE_SECONDS. `python -m fuzz.uart --seconds 60` runs one; a failure names its seed.
+exceed the runner's bounds. `python -m fuzz.uart --seconds 60` runs one; a failure names its seed,
+and `--only SEED` repeats it.
 """
 
-import argparse
 import random
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from fuzz import runner
 from hospes.base.clock import ManualClock
-from hospes.base.errors import GuestError
+from hospes.base.errors import GuestError, HospesError
 from hospes.devices.bus import Bus
 from hospes.devices.stream import CharacterStream
 
-Case = Callable[[random.Random], None]
-
-CASE_SECONDS: Final = 1.0
+main: Final = runner.main
 RAM_BASE: Final = 0x8000_0000
 RAM_BYTES: Final = 1 << 20
 
@@ -105,28 +103,21 @@ def access(chance: random.Random, bus: Bus, base: int, offset: int) -> None:
         bus.write(base + offset, size, odd_number(chance, 8 * size) & ((1 << 8 * size) - 1))
 
 
-def run(case: Case, seconds: float, seed: int) -> int:
-    """Cases from a seed on until the time is over; returns how many there were."""
-    end = time.monotonic() + seconds
-    count = 0
-    while time.monotonic() < end:
-        began = time.monotonic()
-        try:
-            case(random.Random(seed + count))
-        except BaseException:
-            print(f"seed {seed + count} fails")
-            raise
-        took = time.monotonic() - began
-        if took > CASE_SECONDS:
-            raise AssertionError(f"seed {seed + count} takes {took:.1f} s")
-        count += 1
-    return count
+def damage(chance: random.Random, whole: bytes, changes: int = 4) -> bytes:
+    """The same with up to so many numbers overwritten, or cut off somewhere."""
+    data = bytearray(whole)
+    for _ in range(chance.randrange(changes + 1)):
+        at, size = chance.randrange(len(data) + 1), chance.choice((1, 2, 4, 8, 12))
+        data[at : at + size] = odd_number(chance, 8 * size).to_bytes(size + 1, "little")[:size]
+    if chance.random() < 0.3:
+        del data[chance.randrange(len(data) + 1) :]
+    return bytes(data)
 
 
-def main(case: Case) -> None:
-    """The command line of a target."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    print(f"{run(case, chosen.seconds, chosen.seed)} cases, none failed")
+def one_sentence(use: Callable[[], object], kind: type[Exception] = HospesError) -> None:
+    """Nothing but an error of this kind and of one line comes out."""
+    try:
+        use()
+    except kind as error:
+        if "\n" in str(error):
+            raise AssertionError("an error of several lines") from error

@@ -4,7 +4,7 @@ import random
 from itertools import pairwise
 
 from fuzz.harness import RAM_BASE, Line, Ram, access, main, make_stream, odd_number
-from fuzz.virtio import QUEUE_SPACING, SIZE, scribble
+from fuzz.virtio import QUEUE_SPACING, SIZE, Randomness, scribble
 
 from hospes.base.clock import ManualClock
 from hospes.devices.bus import Bus
@@ -12,22 +12,12 @@ from hospes.devices.pci.function import BusMaster
 from hospes.devices.pci.host import PciHost, Window
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
+from hospes.devices.virtio.function import RING_PACKED, VirtioFunction
 from hospes.devices.virtio.pci import VirtioPci
 
 ECAM = 0x3000_0000
 WINDOWS = (Window("low", 0x4000_0000, 0x100_0000), Window("high", 1 << 34, 1 << 34))
 CARDS = 3
-
-
-class Randomness:
-    """The entropy device's source."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-
-    def read(self, count: int) -> bytes:
-        """Count bytes."""
-        return self._chance.randbytes(count)
 
 
 class Machine:
@@ -39,6 +29,7 @@ class Machine:
         self.lines = [Line() for _ in range(4)]
         self.host = PciHost(self.bus, self.lines, WINDOWS, self.send)
         self.bus.map("pci", ECAM, self.host)
+        self.functions: list[VirtioFunction] = []
         for number in range(CARDS):
             memory = BusMaster(self.ram)
             function = (
@@ -46,6 +37,7 @@ class Machine:
                 if number % 2
                 else VirtioEntropy(memory, Randomness(chance))
             )
+            self.functions.append(function)
             self.host.plug(f"card{number}", VirtioPci(function, memory))
 
     def send(self, address: int, data: int) -> None:
@@ -88,6 +80,7 @@ def set_up(machine: Machine, slot: int, base: int) -> None:
     control = machine.host.functions[slot]._msix_at + 2
     machine.config(slot, control, 2, chance.choice((0x8000, 0x8000, 0xC000, 0)))
     features = 1 << 32 | chance.getrandbits(2) << 28 | chance.getrandbits(1) << 40
+    features |= chance.choice((0, RING_PACKED))
     writes = [(0x14, 1, 0), (0x14, 1, 3), (0x08, 4, 0), (0x0C, 4, features & 0xFFFF_FFFF)]
     writes += [(0x08, 4, 1), (0x0C, 4, features >> 32), (0x14, 1, 11), (0x10, 2, 0)]
     for queue in range(2):
@@ -107,7 +100,8 @@ def set_up(machine: Machine, slot: int, base: int) -> None:
 def step(machine: Machine, slot: int, base: int) -> None:
     """Work for the device, and something that disturbs."""
     chance, bus = machine.chance, machine.bus
-    scribble(chance, machine.ram, chance.randrange(2))
+    queue, function = chance.randrange(2), machine.functions[slot - 1]
+    scribble(chance, machine.ram, queue, function, queue)
     bus.write(base + 0x3000 + 4 * chance.randrange(3), chance.choice((1, 2, 4)), 0)
     kind = chance.randrange(8)
     if kind == 0:

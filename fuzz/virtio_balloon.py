@@ -55,7 +55,7 @@ def act(chance: random.Random, bus: Bus, ram: Frames, device: VirtioBalloon) -> 
     if chance.random() < 0.8:
         request(chance, ram, queue)
     else:
-        scribble(chance, ram, queue)
+        scribble(chance, ram, queue, device, queue)
     bus.write(SLOT + 0x50, 4, queue)
     assert len(device.statistics) <= 64
     if chance.random() < 0.3:

@@ -100,7 +100,7 @@ def act(
         say(chance, ram)
         queue = 3
     elif chance.random() < 0.9:
-        scribble(chance, ram, queue)
+        scribble(chance, ram, queue, device, queue)
     bus.write(SLOT + 0x50, 4, queue)
     if chance.random() < 0.3:
         ends.append(End(chance))

@@ -11,6 +11,8 @@ from tests.machine.bare import executable
 import hospes
 from hospes.api import Machine, Result, describe
 from hospes.base.errors import HospesError
+from hospes.guests.store import Image, Manifest
+from hospes.spec.disk import DiskSpec
 from hospes.spec.vm import EngineKind, VmSpec
 
 EMPTY = Path("/dev/null")
@@ -47,6 +49,21 @@ def test_describe_a_kernel() -> None:
         kernel=Path("k"), initrd=Path("i"), append="quiet", memory_bytes=2 << 30, cpus=3,
         engine=EngineKind.REFERENCE,
     )  # fmt: skip
+
+
+def test_describe_an_image_with_a_root_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = Manifest(
+        name="own", recipe="", release="13", packages=(), files={}, memory_bytes=1 << 29,
+        append="root=LABEL=root", disk="disk.qcow2",
+    )  # fmt: skip
+    image = Image(tmp_path, manifest)
+    monkeypatch.setattr("hospes.guests.catalogue.ensure", lambda *_, **__: image)
+    spec = describe("own", append="quiet", disks=["size=1G"])
+    assert spec.append == "root=LABEL=root quiet"
+    assert spec.disks == (DiskSpec(base=tmp_path / "disk.qcow2"), DiskSpec(size_bytes=1 << 30))
+    assert (spec.kernel, spec.memory_bytes) == (tmp_path / "kernel", 1 << 29)
 
 
 def test_describe_firmware() -> None:

@@ -29,6 +29,7 @@ from hospes.spec.boot import BootContent
 from hospes.spec.vm import VmSpec
 
 if TYPE_CHECKING:
+    from hospes.guests.guest_clock import ClockKeeper
     from hospes.guests.qemu_session import QemuSession
 
 __all__ = [
@@ -72,6 +73,13 @@ def _find_boot(disks: Sequence[Any]) -> BootContent:
     from hospes.guests.boot_disk import find_boot_files
 
     return find_boot_files(disks)
+
+
+def _clock_keeper(core: Core) -> "ClockKeeper":
+    # Here, for most machines have no need of it.
+    from hospes.guests.guest_clock import ClockKeeper
+
+    return ClockKeeper(core)
 
 
 def drive(spec: VmSpec, command: str, output: Callable[[bytes], object]) -> int:
@@ -120,8 +128,14 @@ class Machine:
             progress=progress,
             find_boot=_find_boot if self.spec.from_disk else None,
             on_remark=on_remark,
+            on_clock=self._clock_is_wrong,
         )
+        self._clock = _clock_keeper(self.core) if self.spec.ports else None
         self.session = self._session(agent)
+
+    def _clock_is_wrong(self) -> None:
+        if self._clock is not None:
+            self._clock.wake()
 
     def _session(self, agent: str) -> "Session | QemuSession":
         if agent == QEMU_AGENT:
@@ -204,7 +218,7 @@ class Machine:
         self.core.pause()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Go on after a pause; where the guest has the QEMU agent, its clock is set soon."""
         self.core.resume()
 
     def registers(self, hart: int = 0) -> Registers:
@@ -320,4 +334,6 @@ class Machine:
 
     def close(self) -> None:
         """Pull the plug if need be, and give everything back."""
+        if self._clock is not None:
+            self._clock.close()
         self.core.close()

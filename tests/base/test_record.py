@@ -32,7 +32,8 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert read_record(tmp_path / "thing.json", Thing) is None
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"name": 1}', b'{"name": "x", "place": 3}', b"\xff"])
+@pytest.mark.parametrize("data", [b"", b"{", b'{"name": 1}', b'{"name": "x", "place": 3}', b"\xff",
+                                  b'{"x":' * 9000])  # fmt: skip
 def test_damage_is_told(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "thing.json").write_bytes(data)
     with pytest.raises(HospesError, match=r"thing\.json is damaged"):

@@ -45,6 +45,7 @@ def test_older_version_is_upgraded() -> None:
     ("data", "words"),
     [
         (b"\xc1", "damaged"),
+        (b"\x93\xa4Lamp\x02\x81\xa1a" + b"\x91" * 9000, "damaged"),
         (msgspec.msgpack.encode(["Lamp", 2, {"level": "x"}]), "fields history, name, raw"),
         (msgspec.msgpack.encode(["Door", 2, {}]), "is of Door, not of Lamp"),
         (msgspec.msgpack.encode(["Lamp", 3, {}]), "has version 3"),

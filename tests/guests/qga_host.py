@@ -115,6 +115,7 @@ class StandInPorts:
     def close(self) -> None:
         self.agent.close()
         for stream in self.streams.values():
+            stream.server.shutdown(socket.SHUT_RDWR)
             stream.server.close()
 
 

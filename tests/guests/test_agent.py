@@ -117,7 +117,8 @@ def test_nobody_s_output_is_dropped() -> None:
     assert protocol.feed(b"more of it" + MARK + b" b\n" + MARK + b" x 0\nafter") == [Finished(0)]
 
 
-@pytest.mark.parametrize("frame", [b" q 1", b" x", b" x one", b" e %%%", b"", b" e YQ"])
+@pytest.mark.parametrize("frame", [b" q 1", b" x", b" x one", b" x 256", b" x -1", b" x 1_0",
+                                   b" x " + b"9" * 5000, b" e %%%", b"", b" e YQ"])  # fmt: skip
 def test_broken_frames_are_the_guest_s_error(frame: bytes) -> None:
     with pytest.raises(GuestError, match="frame"):
         started().feed(MARK + frame + b"\n")

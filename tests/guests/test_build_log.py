@@ -2,7 +2,7 @@
 
 import io
 
-from hospes.guests.build_log import BuildLog
+from hospes.guests.build_log import LONGEST_LINE_BYTES, BuildLog
 
 TEXT = b"""hospes: Making the file system
 hospes: Installing the packages
@@ -55,3 +55,19 @@ def test_the_last_lines() -> None:
 def test_more_lines_than_expected_do_not_end_the_task() -> None:
     _, told, _ = followed(b"hospes: Installing the packages\n" + b"Setting up x ...\n" * 9, steps=3)
     assert all(done < total for _, done, total in told)
+
+
+def test_a_line_without_an_end_takes_no_memory() -> None:
+    log, _, out = followed(*[b"x" * 10_000] * 20)
+    assert len(log._rest) == LONGEST_LINE_BYTES
+    assert len(out) == 200_000
+
+
+def test_what_a_script_calls_a_step_is_fit_for_a_terminal() -> None:
+    _, told, _ = followed(b"hospes: a\x1b[2Jb\n")
+    assert told == [("a [2Jb", 0, 0)]
+
+
+def test_steps_that_nobody_expected_are_not_counted_backwards() -> None:
+    _, told, _ = followed(b"hospes: Installing the packages\nUnpacking x\n", steps=0)
+    assert told[-1] == ("Installing the packages", 0, 0)

@@ -98,7 +98,10 @@ def test_images_for_tests_are_listed_when_there(tmp_path: Path, fake_apt: FakeAp
 @pytest.mark.parametrize(
     "operation", [catalogue.locate, catalogue.pull, catalogue.remove, catalogue.ensure]
 )
-def test_an_unknown_image_names_the_known_ones(operation: Callable[[str], object]) -> None:
+def test_an_unknown_image_names_the_known_ones(
+    operation: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOSPES_CACHE", str(tmp_path))
     known = "tiny, installer, debian, debian-cloud"
     with pytest.raises(HospesError, match=rf"no image 'huge'; the known images are: {known}\."):
         operation("huge")

@@ -83,3 +83,8 @@ def test_the_host_s_cpio_agrees() -> None:
     assert lines["bin/busybox"].startswith("-rwsr-xr-x   1 root     root            7 Jan  1  1970")
     assert lines["bin/sh"].endswith("bin/sh -> busybox")
     assert "5,   1" in listing
+
+
+def test_a_name_that_is_not_utf8_stays_as_it_is() -> None:
+    archive = packed([regular("caf", b"")]).replace(b"caf", b"a\xff\xfe")
+    assert packed(list(read_archive(archive))) == archive

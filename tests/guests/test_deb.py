@@ -78,6 +78,15 @@ def test_every_flipped_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
             assert "x.deb" in str(error) or "archive member" in str(error)  # noqa: PT017
 
 
+def test_gzip_that_is_none_is_damaged(tmp_path: Path) -> None:
+    path = deb(tmp_path / "x.deb", (member("./a"), b"a"), packer="gz")
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"\x1f\x8b")] = 0
+    path.write_bytes(data)
+    with pytest.raises(HospesError, match=r"x\.deb is damaged"):
+        list(Package(path).files())
+
+
 def test_an_unknown_compression_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.deb"
     path.write_bytes(ar(("debian-binary", b"2.0\n"), ("data.tar.lz9", b"x")))

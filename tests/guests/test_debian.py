@@ -152,7 +152,8 @@ def test_an_own_image_is_listed_found_and_removed(
     line = catalogue.list_images(tmp_path)[-1]
     assert (line.name, line.description, line.present) == ("own", "debian with nginx", True)
     catalogue.remove("own", tmp_path)
-    with pytest.raises(HospesError, match="no image 'own'; the known images are: tiny, debian"):
+    known = "tiny, installer, debian"
+    with pytest.raises(HospesError, match=f"no image 'own'; the known images are: {known}"):
         catalogue.locate("own", tmp_path)
 
 

@@ -77,6 +77,21 @@ def test_what_is_no_module_is_refused() -> None:
         lighten(b"\x7fELF\x01\x01" + bytes(100))
 
 
+@pytest.mark.parametrize("at", [40, 60, 62])
+def test_a_module_with_damaged_tables_is_refused(at: int) -> None:
+    damaged = bytearray(module())
+    damaged[at : at + 2] = b"\xff\x7f"
+    with pytest.raises(HospesError, match="damaged tables"):
+        lighten(bytes(damaged))
+
+
+def test_a_module_whose_compression_is_damaged_is_refused(tmp_path: Path) -> None:
+    content = lzma.compress(module())[:-40] + bytes(40)
+    package = deb(tmp_path / "linux.deb", (member("./lib/a.ko.xz"), content))
+    with pytest.raises(HospesError, match=r"linux\.deb is damaged"):
+        write_light_modules(package, io.BytesIO())
+
+
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 300_000])
 def test_an_xz_file_that_holds_data_as_it_is(size: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)

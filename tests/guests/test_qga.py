@@ -167,6 +167,17 @@ def test_a_bad_answer_is_one_sentence(answer: bytes, sentence: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("encoded", ["a", "Y Q==", "\\u00e9"])
+def test_damaged_output_is_one_sentence(encoded: str) -> None:
+    answers = [b'{"return": {"pid": 1}}\n',
+               b'{"return": {"exited": true, "out-data": "%s"}}\n' % encoded.encode()]  # fmt: skip
+    with (
+        open_agent(FakeAgent(lambda request: answers.pop(0))) as agent,
+        pytest.raises(HospesError, match="damaged data"),
+    ):
+        agent.capture("/bin/true", [], 1.0)
+
+
 def test_an_agent_that_does_not_answer_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qga, "CALL_SECONDS", 0.1)
     with (

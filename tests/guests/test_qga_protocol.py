@@ -1,6 +1,7 @@
 """The agent's protocol as bytes: falling into step, answers, and whatever a guest may send."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -84,6 +85,13 @@ def test_a_line_without_an_end_is_refused() -> None:
         stream.feed(b"x")
 
 
+def test_a_line_that_comes_byte_by_byte_takes_no_time() -> None:
+    stream, began = in_step(), time.process_time()
+    for _ in range(200_000):
+        stream.feed(b"x")
+    assert time.process_time() - began < 2.0
+
+
 def test_a_failure_has_its_class_and_description() -> None:
     (answer,) = in_step().feed(b'{"error": {"class": "GenericError", "desc": "no"}}\n')
     assert answer.error is not None
@@ -127,4 +135,5 @@ def test_nothing_but_guest_errors_come_of_any_bytes(pieces: list[bytes]) -> None
 
 def test_what_a_guest_says_is_made_fit_for_a_sentence() -> None:
     assert printable("a\x1b[2Jb\nc\x9b\ud800d") == "a [2Jb c d"
+    assert printable("a\u2028b\u202ec\U0001f600") == "a b c\U0001f600"
     assert printable(b"\xff" + b"x" * 1000) == "\ufffd" + "x" * 199

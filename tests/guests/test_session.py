@@ -123,6 +123,27 @@ def test_a_flood_is_held_back_until_it_is_taken() -> None:
     assert most <= PENDING_BYTES
 
 
+def test_a_flood_of_nothing_is_held_back_too() -> None:
+    guest = Guest()
+    guest.send(GREETING)
+    guest.session._protocol.run("flood")
+    nothing = (guest.session._protocol._mark + b" e \n") * 1000
+    writes = 0
+    while guest.session.write(nothing):
+        writes += 1
+        assert writes * len(nothing) < 4 * PENDING_BYTES
+
+
+def test_what_a_broken_agent_says_is_not_kept() -> None:
+    guest = Guest()
+    guest.send(GREETING)
+    guest.session._protocol.run("x")
+    frames = (guest.session._protocol._mark + b" q\n") * 100
+    for _ in range(10):
+        assert guest.session.write(frames) == len(frames)
+    assert len(guest.session._protocol._buffer) < len(frames)
+
+
 def test_a_command_that_takes_too_long_is_killed() -> None:
     def answer(guest: Guest, verb: str, text: bytes) -> None:
         if verb == "signal":

@@ -84,3 +84,10 @@ def test_input_is_bounded_and_delivered_without_loss() -> None:
     assert not console.input_waiting
     assert stream.take(1 << 30) == pasted
     assert sink.takes == 1
+
+
+def test_the_opening_is_kept_however_much_follows() -> None:
+    console, _ = woken_console()
+    for piece in (b"hello ", b"world\n", b"x" * 2 * HISTORY_BYTES):
+        console.write(piece)
+    assert console.opening == (b"hello world\n" + b"x" * 64)[:64]

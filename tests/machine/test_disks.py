@@ -147,6 +147,35 @@ def test_a_pause_and_the_end_wait_for_the_disk(image: Path, ending) -> None:
             assert memory.read(driver.buffer() + 528, 1) == b"\0"
 
 
+def test_a_disk_begins_as_its_base(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    original = open_disk(DiskSpec(image))
+    original.write(512, b"A" * 512)
+    original.close()
+    before = image.read_bytes()
+    first, second = (open_disk(DiskSpec(base=image)) for _ in range(2))
+    assert first.read(512, 512) == b"A" * 512
+    first.write(512, b"B" * 512)
+    assert second.read(512, 512) == b"A" * 512
+    for device in (first, second):
+        device.close()
+    assert image.read_bytes() == before
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_kept_disk_may_be_based_elsewhere(image: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "machine" / "disk.qcow2"
+    kept.parent.mkdir()
+    create_image(kept, None, backing=image, around=Surroundings(places=(image.parent,)))
+    open_disk(DiskSpec(kept, base=image)).close()
+    with pytest.raises(HospesError, match="which is not in"):
+        open_disk(DiskSpec(kept))
+
+
 FIRST_SLOTS = {
     VirtioBus.MMIO: ("0x10001008\n lw t1, 0(t0)", 2),
     None: ("0x30018002\n lbu t1, 0(t0)", 0x42),

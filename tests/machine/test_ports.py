@@ -203,3 +203,23 @@ def test_a_client_that_never_reads_does_not_hold_up_the_end(guest: Guest) -> Non
     assert time.monotonic() - began < 5
     assert link.closed.is_set()
     client.close()
+
+
+def test_when_the_guests_clock_may_be_wrong(loop: Loop) -> None:
+    told: list[int] = []
+    ports = Ports(lambda: loop, lambda: None, lambda: told.append(1))
+    memory = Memory(1 << 20)
+    device = VirtioPorts(memory, PORT_NAMES)
+    ports.watch(device)
+    ports.time_stood_still(device)
+    device.on_guest_open(STREAM)
+    assert told == []
+    device.on_guest_open(AGENT_PORT)
+    assert len(told) == 1
+    device.ports[PORT_NAMES.index(AGENT_PORT)].guest_open = True
+    ports.time_stood_still(device)
+    assert len(told) == 2
+    ports.watch(None)
+    ports.time_stood_still(None)
+    assert len(told) == 2
+    memory.close()

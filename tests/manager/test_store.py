@@ -50,6 +50,17 @@ def test_a_name_is_taken_once(store: Store) -> None:
     assert os.listdir(store.directory) == ["web"]
 
 
+def test_another_name(store: Store) -> None:
+    machine = store.create("web", lambda _: SPEC)
+    store.create("other", lambda _: SPEC)
+    with pytest.raises(HospesError, match="there is a machine 'other' already"):
+        machine.rename("other")
+    with pytest.raises(HospesError, match="cannot be called"):
+        machine.rename("../other")
+    machine.rename("www")
+    assert [one.name for one in store.all()] == ["other", "www"]
+
+
 def test_what_fails_leaves_nothing(store: Store) -> None:
     def fill(directory: Path) -> MachineSpec:
         (directory / "disk0.raw").touch()
@@ -76,15 +87,17 @@ def test_a_place_that_is_none(tmp_path: Path) -> None:
 
 def test_leftovers_go_with_the_next_machine(store: Store) -> None:
     store.directory.mkdir()
-    for name in (".1.new", ".web.2.gone"):
+    for name in (".1.new", ".2.new", ".web.3.gone", ".4.new", ".5.new"):
         (store.directory / name).mkdir()
-        (store.directory / name / "lock").touch()
-    old = store.directory / ".3.new"
-    old.mkdir()
-    os.utime(old, (time.time() - 7200,) * 2)
-    (store.directory / ".4.new").mkdir()  # another process is about to lock it
+        if name != ".2.new":
+            (store.directory / name / "lock").touch()
+        if name != ".5.new":
+            os.utime(store.directory / name, (time.time() - 100,) * 2)
+    lock = take_lock(store.directory / ".4.new" / "lock")
+    assert lock is not None
     store.create("web", lambda _: SPEC)
-    assert sorted(os.listdir(store.directory)) == [".4.new", "web"]
+    assert sorted(os.listdir(store.directory)) == [".4.new", ".5.new", "web"]
+    os.close(lock)
 
 
 def test_a_machine_in_use_stays(store: Store) -> None:
@@ -93,6 +106,8 @@ def test_a_machine_in_use_stays(store: Store) -> None:
     assert lock is not None
     with pytest.raises(HospesError, match="runs; stop it first"):
         machine.remove()
+    with pytest.raises(HospesError, match="runs; stop it first"):
+        machine.rename("other")
     os.close(lock)
     machine.remove()
 

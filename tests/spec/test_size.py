@@ -14,7 +14,7 @@ def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "G", "-1G", "1X", "one", "1 G G"])
+@pytest.mark.parametrize("text", ["", "G", "-1G", "1X", "one", "1 G G", "9" * 400, "\u0663"])
 def test_no_sizes(text: str) -> None:
     with pytest.raises(HospesError, match="is not a size; write it like 512M"):
         parse_size(text)

@@ -42,6 +42,7 @@ def test_firmware_gets_the_plic(values: dict[str, Any], kind: InterruptKind) -> 
         ({"memory_bytes": (1 << 20) + 1}, "not a multiple of 4096; ask for 1052672"),
         ({"append": "x" * 1024}, "has 1024 bytes, but Linux on RISC-V keeps only 1023"),
         ({"append": "a\nb"}, "control characters"),
+        ({"append": "\udcff"}, "control characters"),
         ({"interrupts": "pic"}, "no interrupt architecture 'pic'; choose aia or plic"),
         ({"interrupts": "aia", "bios": KERNEL}, "firmware /k cannot have AIA"),
         ({"engine": "qemu"}, "no engine 'qemu'; choose threaded or reference"),

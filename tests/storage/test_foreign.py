@@ -61,13 +61,48 @@ def test_a_descriptor_that_names_files_elsewhere_is_refused(raw: Path, tmp_path:
     qemu_img("convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", raw, flat)
     refuse_other_files(flat)
     text = flat.read_text().rstrip("\0")
-    for name in ("/etc/passwd", "../secret", "a\\b"):
+    for name in ("/etc/passwd", "../secret", "a\\b", "n" * 300):
         flat.write_text(text.replace("flat-flat.vmdk", name))
         with pytest.raises(StorageError, match="outside of its directory"):
             refuse_other_files(flat)
     flat.write_text(text + '\nparentFileNameHint="/etc/passwd"\n')
     with pytest.raises(StorageError, match="based on another disk"):
         refuse_other_files(flat)
+
+
+@needs_qemu
+@pytest.mark.parametrize(
+    "line",
+    ['# c\nRW 8FLAT "{secret}" 0', 'RW 8 VMFS "{secret}', 'RW\v8\fFLAT\t"{secret}" 0',
+     'x = "y\nRW 8 VMFS "{secret}"'],
+)  # fmt: skip
+def test_what_only_qemu_img_takes_for_an_extent_is_refused(line: str, tmp_path: Path) -> None:
+    """Each of these made it copy a file of the host into the disk."""
+    secret, disk = tmp_path / "secret", tmp_path / "disk" / "a.vmdk"
+    secret.write_bytes(b"secret".ljust(4096))
+    disk.parent.mkdir()
+    start = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
+    extent = line.format(secret=secret)
+    disk.write_text(f'{start}createType="monolithicFlat"\n{extent}\n')
+    out = tmp_path / "out.raw"
+    qemu_img("convert", "-f", "vmdk", "-O", "raw", f"file:{disk}", out)
+    assert out.read_bytes().startswith(b"secret")
+    with pytest.raises(StorageError, match="outside of its directory"):
+        refuse_other_files(disk)
+
+
+@needs_qemu
+def test_a_parent_is_found_where_qemu_img_looks_for_it(raw: Path, tmp_path: Path) -> None:
+    sparse = tmp_path / "sparse.vmdk"
+    qemu_img("convert", "-O", "vmdk", raw, sparse)
+    data = bytearray(sparse.read_bytes())
+    end = data.index(b"\0", 512)
+    hint = b'# parentFileNameHint="/etc/passwd"\n'
+    data[end : end + len(hint)] = hint
+    data[28:36] = (19).to_bytes(8, "little")
+    sparse.write_bytes(data)
+    with pytest.raises(StorageError, match="based on another disk"):
+        refuse_other_files(sparse)
 
 
 @needs_qemu

@@ -24,8 +24,10 @@ def test_requests_there_and_back(request_: messages.AnyRequest) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xc1", b"\x80", msgspec.msgpack.encode({"verb": "fly"}), b"\x93\x01\x02\x03"]
-)
+    "data",
+    [b"", b"\xc1", b"\x80", msgspec.msgpack.encode({"verb": "fly"}), b"\x93\x01\x02\x03",
+             b"\x82\xa4verb\xa4info\xa1z" + b"\x91" * 9000, b"\x81\xa4verb\xa4\xff\xff\xff\xff"]
+)  # fmt: skip
 def test_no_request(data: bytes) -> None:
     with pytest.raises(HospesError, match="does not understand the request"):
         messages.unpack_request(data)
@@ -46,3 +48,8 @@ def test_an_error_says_whose_it_is() -> None:
 def test_no_reply() -> None:
     with pytest.raises(HospesError, match="is no reply"):
         messages.unpack_reply(b"\xc1")
+
+
+def test_a_value_nested_too_deeply_is_no_reply() -> None:
+    with pytest.raises(HospesError, match="is no reply"):
+        messages.unpack_reply(b"\x81\xa5value" + b"\x91" * 9000)

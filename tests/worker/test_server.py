@@ -174,8 +174,12 @@ def test_the_agents_port_is_for_one(serving: Serving) -> None:
         assert end.recv(100) == b"said"
         end.sendall(b"typed")
         assert eventually(lambda: serving.machine.agent.bytes_in == 5)
+        end.sendall(b"z" * 10000)
+        end.shutdown(socket.SHUT_WR)
         value(ask(first, messages.Done()), None)
         assert end.recv(100) == b""
+        agent = serving.machine.agent
+        assert eventually(lambda: agent.bytes_in == 10_005)
         info, end = open_port(second)
         assert not info.abandoned
         end.close()

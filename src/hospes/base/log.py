@@ -1,10 +1,8 @@
 """The log of what went wrong inside Hospes, kept as files for whoever has to mend it."""
 
 import os
-import platform
 import sys
 import time
-import traceback
 from pathlib import Path
 
 from hospes.base.paths import cache_directory
@@ -22,6 +20,9 @@ def hospes_version() -> str:
 
 def save_crash(error: BaseException) -> Path | None:
     """Write an unexpected error with its traceback to a new file; None if that cannot be done."""
+    import platform  # Here, both of them, for every start would pay for what hardly one needs.
+    import traceback
+
     stamp = time.strftime("%Y%m%d-%H%M%S")
     path = cache_directory() / "log" / f"crash-{stamp}-{os.getpid()}.txt"
     lines = [

@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from hospes.base.errors import HospesError
 
 Kind = TypeVar("Kind")
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What msgspec raises at bytes that are not what they should be: nested too deeply, for one."""
 
 
 def pack(value: object) -> bytes:
@@ -20,7 +23,7 @@ def unpack(data: bytes, kind: type[Kind]) -> Kind:
     """A value from MessagePack; HospesError when it is not of that kind."""
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_made)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         raise HospesError(f"a message that should be {kind.__name__} is not ({error})") from error
 
 
@@ -47,7 +50,7 @@ def read_record(path: Path, kind: type[Kind]) -> Kind | None:
         return None
     except OSError as error:
         raise HospesError(f"the file {path} cannot be read ({error.strerror})") from error
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         raise HospesError(f"the file {path} is damaged ({error})") from error
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, get_origin, get_type_hints
 import msgspec
 
 from hospes.base.errors import HospesError
+from hospes.base.record import UNREADABLE
 
 
 class Record(NamedTuple):
@@ -60,7 +61,7 @@ def _version(kind: type) -> int:
 def _decode(data: bytes, kind: type) -> Record:
     try:
         record = msgspec.msgpack.decode(data, type=Record)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(
             f"the saved state of {kind.__name__} is damaged ({error}); use another snapshot"
         ) from error

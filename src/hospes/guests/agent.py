@@ -41,6 +41,8 @@ from typing import Final
 from hospes.base.errors import GuestError, HospesError
 
 VERSION: Final = 1
+STATUS: Final = re.compile(rb"[0-9]{1,3}")
+STATUS_MAX: Final = 255
 READY: Final = re.compile(rb"hospes-agent (\d{1,9})\r?\n")
 LONGEST_GREETING_BYTES: Final = 64
 MARK_DIGITS: Final = 32
@@ -182,12 +184,18 @@ class AgentProtocol:
             elif kind == b"e":
                 events.append(ErrorOutput(base64.b64decode(value, validate=True)))
             elif kind == b"x":
-                events.append(Finished(int(value)))
+                events.append(Finished(_status(value)))
                 self.running = False
             else:
                 raise GuestError(f"its agent sent a frame of unknown kind {frame[:40]!r}")
         except (ValueError, binascii.Error):
             raise GuestError(f"its agent sent a damaged frame {frame[:40]!r}") from None
+
+
+def _status(text: bytes) -> int:
+    if not STATUS.fullmatch(text) or int(text) > STATUS_MAX:
+        raise ValueError(text)
+    return int(text)
 
 
 def _possible_mark(buffer: bytearray, mark: bytes, start: int) -> int:

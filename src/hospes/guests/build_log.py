@@ -5,12 +5,14 @@ from collections import deque
 from typing import BinaryIO, Final
 
 from hospes.base.progress import Progress
+from hospes.guests.qga_protocol import printable
 
 MARK: Final = "hospes: "
 INSTALLING: Final = "Installing the packages"
 STEP: Final = re.compile(r"(?:Unpacking|Setting up) ")
 FAILED: Final = re.compile(r"dpkg: error processing (?:package|archive) (\S+)")
 LAST_LINES: Final = 200
+LONGEST_LINE_BYTES: Final = 64 * 1024
 
 
 class BuildLog:
@@ -29,6 +31,7 @@ class BuildLog:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._line(line.decode("utf-8", "replace").rstrip())
+        self._rest = self._rest[:LONGEST_LINE_BYTES]
 
     def last(self, count: int) -> list[str]:
         """The last lines that say something."""
@@ -43,10 +46,10 @@ class BuildLog:
         self._lines.append(line)
         if line.startswith(MARK):
             self.end()
-            self._task = line.removeprefix(MARK)
+            self._task = printable(line.removeprefix(MARK))
             self.progress(self._task, 0, self.steps if self._task == INSTALLING else 0)
         elif self._task == INSTALLING and STEP.match(line):
             self._done += 1
-            self.progress(INSTALLING, min(self._done, self.steps - 1), self.steps)
+            self.progress(INSTALLING, max(0, min(self._done, self.steps - 1)), self.steps)
         elif not self.failed_package and (match := FAILED.match(line)):
             self.failed_package = match[1].partition(":")[0]

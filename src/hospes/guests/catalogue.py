@@ -73,7 +73,7 @@ RECIPES: Final[MappingProxyType[str, AnyRecipe]] = MappingProxyType(
             DebianRecipe(
                 "debian-cloud",
                 "the same with cloud-init and openssh-server",
-                ("cloud-init", "openssh-server"),
+                ("cloud-init", "cloud-guest-utils", "openssh-server", "sudo"),
             ),
         )
     }

@@ -22,7 +22,7 @@ def padding(length: int, to: int = 4) -> bytes:
 
 
 def _header(inode: int, entry: Entry, links: int) -> bytes:
-    name = entry.path.encode() + b"\0"
+    name = entry.path.encode("utf-8", "surrogateescape") + b"\0"
     values = {
         "inode": inode,
         "mode": entry.mode,

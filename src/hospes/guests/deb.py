@@ -30,7 +30,8 @@ TAR_TYPES: Final = {
     tarfile.FIFOTYPE: stat.S_IFIFO,
 }
 DAMAGE: Final = (
-    tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, zlib.error, EOFError, UnicodeError,
+    tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, zlib.error, gzip.BadGzipFile, EOFError,
+    UnicodeError,
 )  # fmt: skip
 
 

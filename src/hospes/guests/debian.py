@@ -88,7 +88,10 @@ class DebianBuilder:
         identity = str(uuid.uuid5(NAMESPACE, recipe.name))
         text = debian_settings.settings(epoch_s, identity, closure.foundation)
         late = debian_settings.late_files(
-            recipe.name, self.apt.mirror, debian_settings.security_mirror()
+            recipe.name,
+            self.apt.mirror,
+            debian_settings.security_mirror(),
+            [file.name for file in closure.files],
         )
         steps = "".join(f"{step.verb} {' '.join(step.names)}\n" for step in closure.steps)
         with path.open("w+b") as out:

@@ -16,7 +16,7 @@ BASE_PACKAGES: Final = (
     "less", "nano", "netbase", "procps", KERNEL_PACKAGE, "initramfs-tools", "lz4",
     "qemu-guest-agent",
 )  # fmt: skip
-APPEND: Final = "root=LABEL=root rw console=ttyS0"
+APPEND: Final = "root=LABEL=root rw console=ttyS0 quiet"
 DISK_BYTES: Final = 8192 * MEBIBYTE
 
 

@@ -72,8 +72,8 @@ mount -o bind /source var/cache/source
 echo "hospes: Installing the packages"
 install --install $(archives base-passwd)
 install --install $(archives base-files)
-install --unpack $(archives $FOUNDATION)
-install --configure -a
+install --no-triggers --unpack $(archives $FOUNDATION)
+install --no-triggers --configure -a
 mkdir /light
 tar -xf /source/modules -C /light
 while read -r verb names; do
@@ -92,12 +92,17 @@ fi
 echo "hospes: Making the initramfs"
 cpio -idu </source/after
 in_target update-initramfs -c -k all
+for image in boot/vmlinux-*; do
+	# The links in /, which it could not make without an initramfs.
+	in_target linux-update-symlinks install "${image#boot/vmlinux-}" "/$image"
+done
 tar -cf /dev/vdc -C boot $(cd boot && ls initrd.img-*)
 
 echo "hospes: Cleaning up"
 in_target passwd -q -d root
 in_target systemctl -q enable $ENABLED
 in_target systemctl -q disable $DISABLED
+in_target systemctl -q mask $MASKED
 umount var/cache/source
 rmdir var/cache/source
 rm -f usr/sbin/policy-rc.d etc/ssh/ssh_host_* var/lib/dbus/machine-id var/cache/debconf/*-old
@@ -105,7 +110,11 @@ rm -f var/lib/dpkg/*-old var/cache/ldconfig/aux-cache var/lib/systemd/random-see
 in_target find /var/log /var/cache/apt /var/lib/apt/lists -type f -delete
 : >etc/machine-id
 in_target find / -xdev -newermt "@$EPOCH" -exec touch -h -d "@$EPOCH" {} +
+# Or every machine would do at its first boot what the packages' installation has done.
+in_target /usr/lib/systemd/systemd-update-done
+touch -h -d "@$EPOCH" etc var
 umount dev/pts dev sys proc run tmp
+touch -h -d "@$EPOCH" dev sys proc run tmp
 cd /
 umount /target
 /usr/sbin/tune2fs -O has_journal /dev/vda

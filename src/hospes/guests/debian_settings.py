@@ -1,7 +1,7 @@
 """The few files by which an image differs from Debian's packages as they are."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,19 @@ LABEL: Final = "root"
 ENABLED: Final = ("systemd-networkd",)
 # A machine without a network must not wait for one.
 DISABLED: Final = ("systemd-networkd-wait-online",)
+
+# What would be loaded for a display that is not there; a display's own driver loads it when it is.
+MASKED: Final = ("modprobe@drm.service",)
+# systemd-networkd asks for wireless networks, for which the kernel loads a seventh of all that it
+# executes until the login prompt.
+MODPROBE: Final = "alias net-pf-16-proto-16-family-nl80211 off\n"
+
+# A machine may get little of a busy host's time, and what is late then is not missing.
+PATIENCE: Final = """\
+[Manager]
+DefaultTimeoutStartSec=10min
+DefaultDeviceTimeoutSec=10min
+"""
 
 # No service may be started while the packages are configured (invoke-rc.d(8)).
 NO_SERVICES: Final = "#!/bin/sh\nexit 101\n"
@@ -42,6 +55,14 @@ Name=en* eth*
 [Network]
 DHCP=yes
 """
+# An image has no SSH host keys. Debian's unit makes them only at a boot that systemd takes for the
+# first, which would set every unit anew; with cloud-init it is that which makes them.
+SSH_KEYS: Final = """\
+[Unit]
+ConditionFirstBoot=
+ConditionPathExists=!/etc/ssh/ssh_host_ed25519_key
+ConditionPathExists=!/run/systemd/generator.early/multi-user.target.wants/cloud-init.target
+"""
 SOURCES: Final = """\
 Types: deb
 URIs: {uri}
@@ -60,16 +81,22 @@ def early_files() -> list[Entry]:
     ]
 
 
-def late_files(name: str, mirror: str, security: str | None) -> list[Entry]:
+def late_files(
+    name: str, mirror: str, security: str | None, packages: Collection[str] = ()
+) -> list[Entry]:
     """What is set when they are: the machine's name, its disk, its network and its archive."""
     texts = {
         "etc/fstab": FSTAB,
         "etc/hostname": f"{name}\n",
         "etc/hosts": HOSTS.format(name=name),
         "etc/default/locale": "LANG=C.UTF-8\n",
+        "etc/systemd/system.conf.d/virtual-machine.conf": PATIENCE,
+        "etc/modprobe.d/virtual-machine.conf": MODPROBE,
         "etc/systemd/network/80-dhcp.network": NETWORK,
         "etc/apt/sources.list.d/debian.sources": sources(mirror, security),
     }
+    if "openssh-server" in packages:
+        texts["etc/systemd/system/sshd-keygen.service.d/virtual-machine.conf"] = SSH_KEYS
     return [regular(path, text.encode()) for path, text in texts.items()]
 
 
@@ -98,8 +125,9 @@ def settings(epoch_s: int, uuid: str, foundation: Sequence[str]) -> str:
         "FOUNDATION": " ".join(foundation),
         "ENABLED": " ".join(ENABLED),
         "DISABLED": " ".join(DISABLED),
+        "MASKED": " ".join(MASKED),
     }
     for name, value in values.items():
-        if not re.fullmatch(r"[\w.+: -]*", value):
+        if not re.fullmatch(r"[\w.+:@ -]*", value):
             raise ValueError(f"{name} cannot be {value!r}")
     return "".join(f'{name}="{value}"\n' for name, value in values.items())

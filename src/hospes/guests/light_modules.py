@@ -12,7 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def write_light_modules(package: Path, out: BinaryIO) -> int:
     count = 0
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, content in _modules(package):
-            light = stored_xz(lighten(lzma.decompress(content.read())))
+            light = stored_xz(lighten(content))
             member = tarfile.TarInfo(path)
             member.size = len(light)
             archive.addfile(member, io.BytesIO(light))
@@ -51,7 +51,7 @@ def write_light_modules(package: Path, out: BinaryIO) -> int:
     return count
 
 
-def _modules(package: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _modules(package: Path) -> Iterator[tuple[str, bytes]]:
     with (
         open_member(package, "data") as plain,
         tarfile.open(fileobj=plain, mode="r|") as archive,
@@ -59,13 +59,20 @@ def _modules(package: Path) -> Iterator[tuple[str, IO[bytes]]]:
         for member in archive:
             path = safe_path(member.name)
             if path.endswith(SUFFIX) and (content := archive.extractfile(member)):
-                yield path, content
+                yield path, lzma.decompress(content.read())
 
 
 def lighten(module: bytes) -> bytes:
     """The module with every section empty but those that depmod reads; 64-bit ELF only."""
     if module[: len(ELF_MAGIC)] != ELF_MAGIC:
         raise HospesError("A kernel module is not a 64-bit ELF file; the package is damaged.")
+    try:
+        return _lightened(module)
+    except (struct.error, IndexError, ValueError, OverflowError):
+        raise HospesError("A kernel module has damaged tables; the package is damaged.") from None
+
+
+def _lightened(module: bytes) -> bytes:
     header = list(ELF_HEADER.unpack_from(module))
     table, count, names_at = header[6], header[12], header[13]
     sections = [list(SECTION.unpack_from(module, table + SECTION.size * n)) for n in range(count)]

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from hospes.base.clock import HostClock
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
 from hospes.guests.execution.command import Command, Terminal
 from hospes.guests.execution.running import Execution, Input, launch
+from hospes.guests.guest_clock import set_clock
 from hospes.guests.ports import PORTS_DIRECTORY, GuestPorts
 from hospes.guests.qga import CONNECT_SECONDS, Shutdown, open_agent, wait_ready
 from hospes.guests.session import CommandTimeout, Take, deadline
@@ -125,7 +127,10 @@ class QemuSession:
     def set_time(self, time_ns: int | None = None) -> None:
         """Set the guest's clock, in ns since 1970; to the host's if not said."""
         with open_agent(self._ports) as agent:
-            agent.set_time_ns(time.time_ns() if time_ns is None else time_ns)
+            if time_ns is None:
+                set_clock(agent, HostClock())
+            else:
+                agent.set_time_ns(time_ns)
 
     def poweroff(self, mode: Shutdown = "powerdown") -> None:
         """Ask the guest to switch itself off, or restart, in good order."""

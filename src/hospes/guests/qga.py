@@ -282,6 +282,6 @@ def _refusal(command: str, answer: Answer) -> AgentRefusal:
 
 def _data(encoded: str) -> bytes:
     try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+        return base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
         raise HospesError("The guest cannot be spoken to: its agent sent damaged data.") from None

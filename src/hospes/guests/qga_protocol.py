@@ -18,7 +18,7 @@ from hospes.base.errors import GuestError
 SENTINEL: Final = b"\xff"
 LONGEST_LINE_BYTES: Final = 1 << 20
 LONGEST_TEXT: Final = 200
-UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa1-\ud7ff\ue000-\uffff]+")
+UNPRINTABLE: Final = re.compile("\0+")
 
 T = TypeVar("T")
 
@@ -61,11 +61,12 @@ class AgentStream:
     def feed(self, data: bytes) -> list[Answer]:
         """Take bytes from the guest; the answers in them. GuestError when they break the rules."""
         self._buffer += data
+        unfinished = self.synchronised and b"\n" not in data
         while not self.synchronised and self._find_mark():
             pass
         if not self.synchronised:
             return []
-        *lines, rest = self._buffer.split(b"\n")
+        *lines, rest = [self._buffer] if unfinished else self._buffer.split(b"\n")
         if max(map(len, (*lines, rest))) > LONGEST_LINE_BYTES:
             raise GuestError(f"its agent sent a line of more than {LONGEST_LINE_BYTES} bytes")
         self._buffer = rest
@@ -113,4 +114,5 @@ def printable(text: str | bytes) -> str:
     """What a guest says, fit for a sentence: short, on one line, no terminal sequences."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
-    return UNPRINTABLE.sub(" ", text).strip()[:LONGEST_TEXT]
+    shown = "".join(each if each.isprintable() else "\0" for each in text[: 8 * LONGEST_TEXT])
+    return UNPRINTABLE.sub(" ", shown).strip()[:LONGEST_TEXT]

@@ -10,6 +10,7 @@ from hospes.base.errors import GuestError, HospesError
 from hospes.guests.agent import AgentProtocol, ErrorOutput, Event, Finished, Output
 
 PENDING_BYTES: Final = 1 << 20
+EVENT_BYTES: Final = 128
 KILL_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 0.5
 
@@ -51,7 +52,7 @@ class Session:
             taken = min(len(data), max(0, PENDING_BYTES - self._pending))
             self._renew()
             try:
-                events = self._protocol.feed(data[:taken])
+                events = [] if self._broken else self._protocol.feed(data[:taken])
             except GuestError as error:
                 self._broken = str(error)
                 events = []
@@ -175,8 +176,8 @@ class Session:
 
 
 def weight(event: Event) -> int:
-    """The bytes an event keeps."""
-    return len(event.data) if isinstance(event, Output | ErrorOutput) else 0
+    """The bytes an event keeps, its own included: a guest may send many with nothing in them."""
+    return EVENT_BYTES + (len(event.data) if isinstance(event, Output | ErrorOutput) else 0)
 
 
 def deadline(seconds: float | None) -> float | None:

@@ -15,6 +15,7 @@ import msgspec
 from hospes.base.errors import HospesError
 from hospes.base.paths import cache_directory
 from hospes.base.progress import Progress, silent
+from hospes.base.record import UNREADABLE
 
 MANIFEST: Final = "manifest.json"
 OWN_AGENT: Final = "hospes"
@@ -111,7 +112,7 @@ def load_image(directory: Path) -> Image | None:
                 f"The image's file {problem.filename} is missing; {remedy}."
             ) from None
         return None
-    except (OSError, msgspec.MsgspecError) as problem:
+    except (OSError, *UNREADABLE) as problem:
         raise HospesError(
             f"The image in {directory} cannot be used ({problem}); {remedy}."
         ) from None

@@ -43,7 +43,8 @@ class Machine:
     `agent` are its two serial consoles. `close`, or leaving the context, gives everything back.
     `files` are booted in place of the spec's; `find_boot` looks for them on the disks of a machine
     that boots from those, at every power-on. `on_remark` is told, by any thread, what the user
-    should know of the disks, when it happens.
+    should know of the disks, when it happens; `on_clock`, by the machine's thread, when an agent in
+    the guest could set its clock and the clock may be wrong: at its start, and after a pause.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Machine:
         restart: bool = True,
         find_boot: FindBoot | None = None,
         on_remark: Callable[[str], None] | None = None,
+        on_clock: Callable[[], None] | None = None,
     ) -> None:
         self.spec = spec
         self.ending: Ending | None = None
@@ -67,7 +69,7 @@ class Machine:
         self._mailbox = Mailbox(self._interrupt)
         self.console = Console("console", self._mailbox.ring)
         self.agent = Console("agent", self._mailbox.ring)
-        self._ports = Ports(lambda: self.loop, self._mailbox.ring)
+        self._ports = Ports(lambda: self.loop, self._mailbox.ring, on_clock)
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
         self._outside = Outside(
@@ -262,6 +264,7 @@ class Machine:
             spec, files = boot_files(spec, self._find_boot, disks.settled(), disks.report)
         system = System(spec, files, self._outside, self._kind)
         system.debug = lambda hart: self._set_paused(True)
+        self._ports.watch(system.board.ports)
         return system
 
     def _call(self, function: Callable[[], Result]) -> Result:
@@ -292,6 +295,7 @@ class Machine:
             self._powered.hold()
         else:
             self._powered.release()
+            self._ports.time_stood_still(self._powered.board.ports)
 
     def _choose(self, kind: EngineKind) -> None:
         self._powered.choose(kind)

@@ -19,14 +19,31 @@ READER_SECONDS: Final = 1.0
 class Ports:
     """Who has which port open, over all power cycles; `open` is for the machine's thread.
 
-    `wake` rouses that thread, `loop` gives the one that serves the sockets.
+    `wake` rouses that thread, `loop` gives the one that serves the sockets. `on_clock` is called
+    when an agent that could set the guest's clock is there and the clock may be wrong.
     """
 
-    def __init__(self, loop: Callable[[], Loop], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Callable[[], Loop],
+        wake: Callable[[], None],
+        on_clock: Callable[[], None] | None = None,
+    ) -> None:
         self._loop, self._wake = loop, wake
+        self._on_clock = on_clock or (lambda: None)
         self._links: dict[str, Link] = {}
         self._closing: set[Link] = set()
         self._lock = threading.Lock()
+
+    def watch(self, device: VirtioPorts | None) -> None:
+        """After power-on: the clock may be wrong when the agent comes."""
+        if device is not None:
+            device.on_guest_open = self._opened
+
+    def time_stood_still(self, device: VirtioPorts | None) -> None:
+        """After a pause: the clock is wrong, if there is an agent yet."""
+        if device is not None and device.ports[device.names.index(AGENT_PORT)].guest_open:
+            self._on_clock()
 
     def open(self, device: VirtioPorts | None, name: str) -> socket.socket:
         """The client's end of a new connection to a port; PortBusy if there is one already."""
@@ -59,6 +76,10 @@ class Ports:
             self._loop().close()
         for link in stuck:
             link.abandon()
+
+    def _opened(self, name: str) -> None:
+        if name == AGENT_PORT:
+            self._on_clock()
 
     def _check_free(self, device: VirtioPorts, number: int, name: str) -> None:
         """Only a link nobody can lose anything by may be replaced."""

@@ -22,6 +22,7 @@ TIMED_OUT: Final = 124
 """The exit code of timeout(1)."""
 LOOK_SECONDS: Final = 0.5
 REBOOT_ON_PANIC: Final = "panic=-1"
+NOT_KEPT: Final = "what is written to the root disk is gone at the end; --name NAME keeps a machine"
 
 
 def run_here(
@@ -59,6 +60,8 @@ def run_here(
             on_remark=terminal.remark,
         )
     with closing(vm):
+        if asked.image and vm.spec.from_disk and not command:
+            terminal.remark(NOT_KEPT)
         if user is not None:
             ran = _shell(vm, user, m, terminal)
         elif command:

@@ -1,7 +1,6 @@
 """The capabilities of this host, each found by one probe."""
 
 import os
-import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +71,7 @@ def _kvm() -> str:
 
 
 def _host_processor() -> str:
-    machine = platform.machine()
+    machine = os.uname().machine
     return machine if machine in NATIVE_MACHINES else ""
 
 

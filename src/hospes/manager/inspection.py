@@ -1,7 +1,10 @@
 """Everything known of one machine that is kept."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from hospes.base.errors import HospesError
+from hospes.manager.link import Link
 from hospes.manager.look import moment, state_of
 from hospes.manager.store import MachineDirectory
 
@@ -34,7 +37,7 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
     """A machine as it is now."""
     spec, (state, _, _) = machine.spec, state_of(machine)
     started, ended = machine.started, machine.ended
-    said = (ended.message, *ended.remarks) if ended else ()
+    said = (ended.message, *ended.remarks) if ended else _remarks(machine)
     return Inspected(
         name=machine.name,
         state=state,
@@ -55,3 +58,11 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
         exit_status=ended.exit_code if ended else None,
         message="; ".join(filter(None, said)) or None,
     )
+
+
+def _remarks(machine: MachineDirectory) -> tuple[str, ...]:
+    """What a machine that runs has to say to its user so far."""
+    if machine.runs:
+        with suppress(HospesError), Link(machine) as link:
+            return link.info().remarks
+    return ()

@@ -65,7 +65,9 @@ def own_disks(wanted: Sequence[str], directory: Path) -> tuple[DiskSpec, ...]:
     return tuple(disks)
 
 
-def boot_of(machine: MachineDirectory, words: Sequence[str], progress: Progress) -> Boot:
+def boot_of(
+    machine: MachineDirectory, words: Sequence[str], progress: Progress, paused: bool
+) -> Boot:
     """What a machine's process is given; `words` are added to the kernel's command line."""
     spec = machine.spec
     agent = _agent(spec.image, progress) if spec.image else ""
@@ -89,6 +91,7 @@ def boot_of(machine: MachineDirectory, words: Sequence[str], progress: Progress)
             driver=drive,
         ),
         agent=agent,
+        paused=paused,
     )
 
 
@@ -107,7 +110,7 @@ def launch(
 
     With `paused`, it is to be resumed before anything is executed.
     """
-    boot = pack(replace(boot_of(machine, words, progress), paused=paused))
+    boot = pack(boot_of(machine, words, progress, paused))
     with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "hospes.worker", str(machine.path)],

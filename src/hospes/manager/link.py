@@ -11,6 +11,7 @@ import msgspec
 
 from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
+from hospes.base.record import UNREADABLE
 from hospes.manager.store import MachineDirectory
 from hospes.spec.machine import SOCKET_FILE, Ended
 from hospes.spec.ports import STREAM_PORTS
@@ -195,7 +196,7 @@ def _value(data: bytes, kind: type[Value]) -> Value:
         raise ERRORS.get(reply.kind, HospesError)(reply.error)
     try:
         return msgspec.msgpack.decode(reply.value, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(
             f"the machine's answer does not fit this version of Hospes ({error}); "
             "stop it and start it again"

@@ -23,6 +23,8 @@ PORT: Final = "agent"
 READ_BYTES: Final = 65536
 PAUSE_SECONDS: Final = 0.05
 SEND_SECONDS: Final = 10.0
+BOOT_SECONDS: Final = 300.0
+"""How long a guest may take to its agent's greeting."""
 
 Result = TypeVar("Result")
 
@@ -63,8 +65,9 @@ class OwnAgent:
     ) -> None:
         """Let the next one have the agent; a command that still runs is killed."""
         try:
-            with suppress(HospesError):
+            with suppress(HospesError, OSError):
                 self.session.kill()
+                self._stream.shutdown(socket.SHUT_WR)
                 self._link.done()
         finally:
             self._link.close()
@@ -115,6 +118,11 @@ class OwnAgent:
     def _checked(self, act: Callable[[], Result]) -> Result:
         """Do it; when the stream ends meanwhile, say whether the guest was started anew."""
         try:
+            if not self.session.ready(BOOT_SECONDS) and self._alive:
+                raise HospesError(
+                    f"the guest of {self._name!r} is not ready after {BOOT_SECONDS:g} s; see "
+                    f"'hospes logs {self._name}'"
+                )
             return act()
         except HospesError:
             if self._alive or not self._restarted():

@@ -19,8 +19,8 @@ from hospes.spec.machine import SPEC_VERSION, Ended, MachineSpec, Started
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEW_NAME_ATTEMPTS: Final = 5
-SETTLED_SECONDS: Final = 3600.0
-"""A directory without a lock is half made by someone, if it has changed since."""
+SETTLED_SECONDS: Final = 60.0
+"""A directory that changed later than so long ago may be about to get its lock."""
 
 
 class MachineDirectory:
@@ -76,19 +76,30 @@ class MachineDirectory:
 
     def remove(self) -> None:
         """Delete it, unless a process holds it."""
+        doomed = self.path.with_name(f".{self.name}.{os.urandom(4).hex()}.gone")
+        with self._held("or use 'hospes rm --force'"), disk_errors(self.path.parent):
+            self.path.rename(doomed)
+            shutil.rmtree(doomed)
+
+    def rename(self, name: str) -> None:
+        """Give it another name, which must be free."""
+        target = self.path.with_name(check_name(name))
+        with self._held("then rename it"), disk_errors(self.path.parent):
+            if not _rename_new(self.path, target):
+                raise taken(name)
+        self.path = target
+
+    @contextmanager
+    def _held(self, remedy: str) -> Iterator[None]:
+        """Hold it, so that no process starts it meanwhile; HospesError if one has it."""
         try:
             lock = take_lock(self.path / files.LOCK_FILE)
         except FileNotFoundError:
             raise self.absent from None
         if lock is None:
-            raise HospesError(
-                f"the machine {self.name!r} runs; stop it first, or use 'hospes rm --force'"
-            )
-        doomed = self.path.with_name(f".{self.name}.{os.urandom(4).hex()}.gone")
+            raise HospesError(f"the machine {self.name!r} runs; stop it first, {remedy}")
         try:
-            with disk_errors(self.path.parent):
-                self.path.rename(doomed)
-                shutil.rmtree(doomed)
+            yield
         finally:
             os.close(lock)
 
@@ -139,30 +150,44 @@ class Store:
     def _publish(self, new: Path, name: str | None) -> MachineDirectory:
         for _ in range(NEW_NAME_ATTEMPTS):
             chosen = name or new_name({one.name for one in self.all()})
-            try:
-                new.rename(self.directory / chosen)  # refused when there is one that is not empty
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                    raise
-                if name is not None:
-                    break
-            else:
+            if _rename_new(new, self.directory / chosen):
                 return MachineDirectory(self.directory / chosen)
-        raise HospesError(
-            f"there is a machine {chosen!r} already; start it with 'hospes start {chosen}', "
-            f"remove it with 'hospes rm {chosen}' or choose another name"
-        )
+            if name is not None:
+                break
+        raise taken(chosen)
 
     def _sweep(self) -> None:
         """Remove what processes that were killed have left half made or half removed."""
         for entry in self.directory.glob(".*.*"):
+            if _age(entry) < SETTLED_SECONDS:
+                continue
             lock = None
-            with suppress(OSError):
+            try:
                 lock = take_lock(entry / files.LOCK_FILE, 0.0)
-            if lock is not None or _age(entry) > SETTLED_SECONDS:
+            except OSError:
                 shutil.rmtree(entry, ignore_errors=True)
             if lock is not None:
+                shutil.rmtree(entry, ignore_errors=True)
                 os.close(lock)
+
+
+def taken(name: str) -> HospesError:
+    """The error that there is such a machine already."""
+    return HospesError(
+        f"there is a machine {name!r} already; start it with 'hospes start {name}', "
+        f"remove it with 'hospes rm {name}' or choose another name"
+    )
+
+
+def _rename_new(path: Path, target: Path) -> bool:
+    """Rename a directory; False if there is a target that is not empty, as machines never are."""
+    try:
+        path.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise
+    return True
 
 
 def _age(path: Path) -> float:

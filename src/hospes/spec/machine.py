@@ -1,8 +1,9 @@
 """A machine that is kept: what was asked for, and what its directory says of its life."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from hospes.spec.disk import DiskSpec
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
@@ -16,12 +17,13 @@ OLDER_CONSOLE_FILE: Final = "console.log.1"
 WORKER_LOG_FILE: Final = "worker.log"
 STARTED_FILE: Final = "started.json"
 ENDING_FILE: Final = "ending.json"
+RESERVE_FILE: Final = "reserve"
+"""Space for writing down the end, should the machine fill the host's disk."""
 
 SPEC_VERSION: Final = 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class MachineSpec:
+class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A machine as it was asked for, so that it can be started the same way again.
 
     Paths are absolute, but for disks of the machine's own, which are in its directory.
@@ -41,8 +43,7 @@ class MachineSpec:
     allow: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Boot:
+class Boot(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is given: the machine to make, and which agent its guest has ("" for none).
 
     With `paused`, no guest instruction is executed before a client lets the machine go on.
@@ -53,8 +54,7 @@ class Boot:
     paused: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, kw_only=True):
     """The last start: the worker's process, and when, in seconds since 1970."""
 
     process: int
@@ -62,8 +62,7 @@ class Started:
     agent: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """The last end. `kind` says why; `exit_code` is the guest's when it switched itself off."""
 
     kind: str

@@ -93,14 +93,14 @@ def _check_boot(spec: VmSpec) -> None:
 
 
 def _check_append(append: str) -> None:
+    if not append.isprintable():
+        raise HospesError("the kernel command line has control characters; remove them")
     size = len(append.encode())
     if size > APPEND_MAX_BYTES:
         raise HospesError(
             f"the kernel command line has {size} bytes, but Linux on RISC-V keeps only "
             f"{APPEND_MAX_BYTES}; shorten --append"
         )
-    if not append.isprintable():
-        raise HospesError("the kernel command line has control characters; remove them")
 
 
 def _check_cpus(cpus: int) -> None:

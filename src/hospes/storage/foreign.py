@@ -16,8 +16,11 @@ from hospes.storage.formats import FOREIGN, format_of
 _SPARSE: Final = struct.Struct("<4s24xQ")
 """Magic, and the sector where an embedded descriptor begins."""
 _DESCRIPTOR_BYTES: Final = 1 << 20
-_EXTENT: Final = re.compile(rb'^\s*\S+\s+\S+\s+\S+\s+"([^"\r\n]*)"', re.MULTILINE)
-_PARENT: Final = re.compile(rb"^\s*parentFileNameHint\s*=", re.MULTILINE)
+_START_BYTES: Final = 512 + 20 * 512
+"""Where qemu-img looks for a parent in a sparse file, whatever the header says."""
+_QUOTED: Final = re.compile(rb'"([^"\r\n]*)')
+_NAME_BYTES_MAX: Final = 255
+_PARENT: Final = b"parentFileNameHint"
 
 
 def is_foreign(path: Path) -> bool:
@@ -74,29 +77,35 @@ def _target_kind(target: Path, told: DiskFormat | None) -> str:
 
 
 def refuse_other_files(source: Path) -> None:
-    """StorageError if a VMDK descriptor names files that do not lie beside it."""
+    """StorageError if a VMDK descriptor names files that do not lie beside it.
+
+    qemu-img reads descriptors leniently: without the spaces, quotes and lines that others need. So
+    whatever follows a quote counts as a file's name, and a parent's mark anywhere as a parent.
+    """
     if source.suffix.lower() != ".vmdk":
         return
-    text = _descriptor(source)
-    if _PARENT.search(text):
+    start, text = _descriptor(source)
+    if _PARENT in start or _PARENT in text:
         raise StorageError(f"disk {source} is based on another disk; convert it where it was made")
-    for match in _EXTENT.finditer(text):
-        name = match[1].decode("utf-8", "replace")
-        if set(name) & set("/\\:") or (source.parent / name).is_symlink():
+    for match in _QUOTED.finditer(text):
+        name = match[1].decode("utf-8", "surrogateescape")
+        strange = set(name) & set("/\\:") or len(match[1]) > _NAME_BYTES_MAX
+        if strange or (source.parent / name).is_symlink():
+            shown = name.encode("utf-8", "replace").decode()
             raise StorageError(
-                f"disk {source} keeps its data in {name!r}, outside of its directory"
+                f"disk {source} keeps its data in {shown!r}, outside of its directory"
             )
 
 
-def _descriptor(source: Path) -> bytes:
-    """The text of a VMDK file's descriptor, which may be the file itself or lie in it."""
+def _descriptor(source: Path) -> tuple[bytes, bytes]:
+    """A VMDK file's start, and the text of its descriptor: the file itself, or in it."""
     try:
         with source.open("rb") as file:
-            start = file.read(_SPARSE.size)
+            start = file.read(_START_BYTES)
             at = 0
-            if len(start) == _SPARSE.size and start[:4] == b"KDMV":
-                at = 512 * _SPARSE.unpack(start)[1]
+            if len(start) >= _SPARSE.size and start[:4] == b"KDMV":
+                at = 512 * _SPARSE.unpack_from(start)[1]
             file.seek(min(at, source.stat().st_size))
-            return file.read(_DESCRIPTOR_BYTES).split(b"\0")[0]
+            return start, file.read(_DESCRIPTOR_BYTES).split(b"\0")[0]
     except OSError as error:
         raise StorageError(f"disk {source} cannot be read; check the path") from error

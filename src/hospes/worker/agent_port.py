@@ -10,6 +10,7 @@ from hospes.machine.machine import Machine
 from hospes.worker.messages import PortInfo
 
 NAME: Final = "agent"
+LAST_WORDS_SECONDS: Final = 5.0
 
 
 class AgentPort:
@@ -21,6 +22,7 @@ class AgentPort:
         self._end: socket.socket | None = None
         self._abandoned = False
         self._restarts = 0
+        self._said_all = threading.Event()
         self._lock = threading.Lock()
 
     def open(self) -> tuple[PortInfo, socket.socket] | None:
@@ -31,9 +33,11 @@ class AgentPort:
             ours, theirs = socket.socketpair()
             ours.setblocking(False)
             self._end, self._restarts = ours, self._machine.restarts
-            number = ours.fileno()
-            console = self._machine.agent
-            self._files = HostFiles(console, self._machine.loop, number, number, replay=False)
+            number, console, loop = ours.fileno(), self._machine.agent, self._machine.loop
+            self._said_all.clear()
+            self._files = HostFiles(
+                console, loop, number, number, on_end=self._said_all.set, replay=False
+            )
             return PortInfo(opening=console.opening, abandoned=self._abandoned), theirs
 
     @property
@@ -42,7 +46,9 @@ class AgentPort:
         return self._machine.restarts != self._restarts
 
     def close(self, abandoned: bool) -> None:
-        """Take the port back."""
+        """Take the port back; from one who leaves in order, first what was said last."""
+        if not abandoned and not self.outlived:
+            self._said_all.wait(LAST_WORDS_SECONDS)
         with self._lock:
             files, end = self._files, self._end
             if files is None or end is None:

@@ -119,6 +119,7 @@ class Conversation:
             restarts=self._machine.restarts,
             process=started.process,
             when_s=started.when_s,
+            remarks=self._machine.remarks,
         )
 
     def _wait(self, request: messages.Wait) -> Ended:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from hospes.base.errors import HospesError
+from hospes.base.record import UNREADABLE
 
 LENGTH_BYTES: Final = 4
 LONGEST_REQUEST_BYTES: Final = 64 * 1024
@@ -61,20 +62,27 @@ class Port(Request, frozen=True):
 
 
 class Done(Request, frozen=True):
-    """The port that this connection has asked for is left in order."""
+    """The port that this connection has asked for is left in order.
+
+    The client has ended its side of the stream before; the guest gets all that was said.
+    """
 
 
 AnyRequest = Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
 
 
 class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine in its worker: `agent` is the kind of agent in the guest, "" for none."""
+    """A machine in its worker: `agent` is the kind of agent in the guest, "" for none.
+
+    `remarks` are sentences for the user, such as that the host's disk is full.
+    """
 
     state: str
     agent: str
     restarts: int
     process: int
     when_s: float
+    remarks: tuple[str, ...] = ()
 
 
 class PortInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +113,7 @@ def unpack_request(data: bytes) -> AnyRequest:
     """The request in a message; HospesError when it is none."""
     try:
         request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(
             f"the machine does not understand the request ({error}); it may have been started "
             "by another version of Hospes: stop it and start it again"
@@ -127,5 +135,5 @@ def unpack_reply(data: bytes) -> Reply:
     """The reply in a message; HospesError when it is none."""
     try:
         return msgspec.msgpack.decode(data, type=Reply)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise HospesError(f"the machine's answer is no reply ({error}); stop it") from None

@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from hospes.base.record import UNREADABLE
+
 LINE_END: Final = b"\n"
 
 
@@ -31,5 +33,5 @@ def unpack_lines(pieces: Iterator[bytes]) -> Iterator[Line]:
         for line in lines:
             try:
                 yield msgspec.json.decode(line, type=Line)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 continue

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
@@ -22,6 +22,7 @@ from hospes.spec.machine import (
     ENDING_FILE,
     LOCK_FILE,
     OLDER_CONSOLE_FILE,
+    RESERVE_FILE,
     SOCKET_FILE,
     STARTED_FILE,
     Boot,
@@ -33,7 +34,11 @@ from hospes.worker.console_share import ConsoleShare
 from hospes.worker.conversation import Served
 from hospes.worker.server import Server
 
+if TYPE_CHECKING:
+    from hospes.guests.guest_clock import ClockKeeper
+
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+RESERVE_BYTES: Final = 16 * 1024
 
 
 class Worker:
@@ -44,8 +49,13 @@ class Worker:
         self._remarks: list[str] = []
         self._lock = _locked(directory)
         try:
-            find_boot = _find_boot if boot.spec.from_disk else None
-            self.machine = Machine(boot.spec, progress=progress, find_boot=find_boot)
+            self.machine = Machine(
+                boot.spec,
+                progress=progress,
+                find_boot=_find_boot if boot.spec.from_disk else None,
+                on_clock=self._clock_is_wrong,
+            )
+            self._clock = _clock_keeper(self.machine) if boot.spec.ports else None
             try:
                 self._prepare(boot)
             except BaseException:
@@ -62,6 +72,7 @@ class Worker:
         try:
             write_record(here / STARTED_FILE, started)
             (here / ENDING_FILE).unlink(missing_ok=True)
+            (here / RESERVE_FILE).write_bytes(bytes(RESERVE_BYTES))
             log = ConsoleLog(here / CONSOLE_FILE, here / OLDER_CONSOLE_FILE, self._remark)
         except OSError as error:
             raise HospesError(
@@ -94,9 +105,12 @@ class Worker:
             message=ending.message,
             remarks=remarks,
         )
-        with suppress(OSError):  # A full disk: that it has ended is known by the lock.
+        with suppress(OSError):  # That it has ended is known by the lock, too.
+            (self._directory / RESERVE_FILE).unlink(missing_ok=True)
             write_record(self._directory / ENDING_FILE, ended)
         self._served.ended = ended
+        if self._clock is not None:
+            self._clock.close()
         self.console.close()
         self._server.close()
         self.machine.close()
@@ -113,6 +127,10 @@ class Worker:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.machine.stop(f"by {signal.Signals(number).name}")
 
+    def _clock_is_wrong(self) -> None:
+        if self._clock is not None:
+            self._clock.wake()
+
     def _remark(self, sentence: str) -> None:
         if sentence not in self._remarks:
             self._remarks.append(sentence)
@@ -122,6 +140,12 @@ def _find_boot(disks: Sequence[Any]) -> BootContent:
     from hospes.guests.boot_disk import find_boot_files
 
     return find_boot_files(disks)
+
+
+def _clock_keeper(machine: Machine) -> "ClockKeeper":
+    from hospes.guests.guest_clock import ClockKeeper
+
+    return ClockKeeper(machine)
 
 
 def _locked(directory: Path) -> int:

@@ -18,8 +18,7 @@ class Port:
     def __init__(self) -> None:
         self.sent: list[tuple[int, int]] = []
         self.msix = Msix(4, lambda address, data: self.sent.append((address, data)))
-        self.is_open = True
-        self.msix.open = lambda: self.is_open
+        self.msix.set_open(True)
 
     def fill(self, vector: int, address: int, data: int, masked: bool = False) -> None:
         at = 16 * vector
@@ -63,12 +62,11 @@ def test_one_that_is_masked_waits_and_is_sent_once(port: Port) -> None:
 def test_a_closed_function_waits_as_well(port: Port) -> None:
     port.fill(0, *MESSAGE)
     port.fill(3, MESSAGE[0], 43)
-    port.is_open = False
+    port.msix.set_open(False)
     port.msix.raise_vector(3)
     port.msix.raise_vector(0)
     assert (port.sent, port.msix.read(PENDING, 4)) == ([], 9)
-    port.is_open = True
-    port.msix.opened()
+    port.msix.set_open(True)
     assert port.sent == [MESSAGE, (MESSAGE[0], 43)]
 
 

@@ -166,6 +166,14 @@ def test_a_port_opened_before_the_guest_knows_it(slot, device, ram) -> None:
     assert not end.finished
 
 
+def test_the_guests_opening_is_told_by_name(driver, device) -> None:
+    told: list[str] = []
+    device.on_guest_open = told.append
+    for opens in (1, 1, 0, 1):
+        driver.say(1, PORT_OPEN, opens)
+    assert told == ["second", "second"]
+
+
 def test_both_directions(driver, slot, opened, wire) -> None:
     end = opened()
     end.input += b"to the guest"

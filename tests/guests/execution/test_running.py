@@ -3,7 +3,7 @@
 import contextlib
 import os
 import pwd
-import subprocess
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,14 +53,14 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return True
 
 
-def processes(word: str) -> list[str]:
-    """The command lines of this host's processes that have the word in them."""
+def processes(word: str) -> list[int]:
+    """This host's processes that have the word in their command line."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
             if word in text:
-                found.append(text)
+                found.append(int(path.parent.name))
     return found
 
 
@@ -125,9 +125,7 @@ def test_a_reader_that_waits_makes_the_command_wait(ports: StandInPorts) -> None
     ran = Ran()
     with begin(ports, Command(["yes"]), ran, None) as execution:
         execution.step(5)
-        before = len(processes("yes"))
         time.sleep(0.5)
-        assert before
         for _ in range(20):
             execution.step(1)
         assert len(ran.output) <= 20 << 16
@@ -209,7 +207,7 @@ def test_a_client_that_leaves_hangs_up_on_the_command(ports: StandInPorts, tmp_p
         while not ran.output:
             execution.step(1)
     assert eventually(lambda: told.exists() and told.read_text() == "hung up\n")
-    assert eventually(lambda: not processes("hospes-exec"))
+    assert eventually(lambda: not processes(execution._joined.mark))
 
 
 def test_a_command_that_ignores_hanging_up_loses_its_streams(ports: StandInPorts) -> None:
@@ -280,10 +278,23 @@ def test_a_guest_that_goes_is_told_of(ports: StandInPorts) -> None:
     with begin(ports, Command(["sh", "-c", "echo go; sleep 87654"]), ran, None) as execution:
         while not ran.output:
             execution.step(1)
-        subprocess.run(["pkill", "-KILL", "-f", "hospes-exec"], check=True)
-        subprocess.run(["pkill", "-KILL", "-f", "sleep 87654"], check=True)
+        for word in (execution._joined.mark, "sleep 87654"):
+            for process in processes(word):
+                os.kill(process, signal.SIGKILL)
         with pytest.raises(HospesError, match=r"The end of the command .* is not known"):
             execution.run(SECONDS)
+
+
+def test_a_supervisor_that_is_killed_at_once_is_told_of(
+    ports: StandInPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hospes.guests.execution.running.START_SECONDS", 0.2)
+    monkeypatch.setattr("hospes.guests.execution.command.SUPERVISOR", "exit 0")
+    with (
+        begin(ports, Command(["true"]), Ran(), None) as execution,
+        pytest.raises(HospesError, match="'true' did not start; something in the guest ends"),
+    ):
+        execution.run(SECONDS)
 
 
 def test_an_unknown_signal(ports: StandInPorts) -> None:
@@ -385,7 +396,7 @@ def test_leaving_a_terminal_hangs_up(ports: StandInPorts) -> None:
         while b"go" not in ran.output:
             execution.step(1)
     assert eventually(lambda: not processes("sleep 76543"))
-    assert eventually(lambda: not processes("hospes-exec"))
+    assert eventually(lambda: not processes(execution._joined.mark))
 
 
 def test_a_terminal_is_killed_in_time(ports: StandInPorts) -> None:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -74,16 +75,21 @@ def test_a_life(web: str, home: Path) -> None:
     assert hospes("ps", "-aq").stdout == ""
 
 
-def test_the_list_comes_soon(web: str) -> None:
-    """Its processor time, and the least of it, for other work on this machine disturbs both."""
-    took_ms = []
+def cpu_ms(*words: str) -> float:
+    """The least processor time that a program takes, of five times."""
+    took_s = []
     for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert rows()[0][0] == web
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        took_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        took_ms.append(1000 * took_s)
-    assert min(took_ms) < PS_MS
+        took_s.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    return 1000 * min(took_s)
+
+
+def test_the_list_comes_soon(web: str) -> None:
+    """Where an interpreter starts in 10 ms; on a slow or busy host all takes longer alike."""
+    slowness = max(1.0, cpu_ms(sys.executable, "-c", "pass") / 10)
+    assert cpu_ms(*command("ps")) < PS_MS * slowness
 
 
 def test_pause_and_resume(web: str) -> None:

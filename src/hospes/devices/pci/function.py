@@ -67,17 +67,20 @@ class BusMaster:
 
     def read(self, gpa: int, count: int) -> bytes:
         """A copy of count bytes."""
-        self._check()
+        if not self.allowed:
+            raise _not_master()
         return self._memory.read(gpa, count)
 
     def write(self, gpa: int, data: bytes) -> None:
         """Store bytes."""
-        self._check()
+        if not self.allowed:
+            raise _not_master()
         self._memory.write(gpa, data)
 
     def windows(self, parts: Iterable[tuple[int, int]]) -> list[memoryview]:
         """The bytes themselves."""
-        self._check()
+        if not self.allowed:
+            raise _not_master()
         return self._memory.windows(parts)
 
     def filled(self, parts: Iterable[tuple[int, int]]) -> None:
@@ -86,18 +89,16 @@ class BusMaster:
 
     def discard(self, gpa: int, count: int) -> None:
         """Give whole pages back."""
-        self._check()
-        self._memory.discard(gpa, count)
-
-    def _check(self) -> None:
         if not self.allowed:
-            raise GuestError("a function that is not bus master is made to use memory")
+            raise _not_master()
+        self._memory.discard(gpa, count)
 
 
 class PciFunction(ConfigSpace):
     """Base of the functions; the host bridge sets `upstream` when one is plugged in.
 
-    `intx` is whether the function wants attention; its line follows while MSI-X is off.
+    `intx` is whether the function wants attention; its line follows while MSI-X is off, and
+    `messages` is whether it is on.
     """
 
     version: ClassVar[int] = 1
@@ -112,13 +113,13 @@ class PciFunction(ConfigSpace):
         self.bars = (*bars, table) if table else tuple(bars)
         self._memory = memory
         self._msix, self._msix_at = None, 0
+        self.messages = False
         for bar in self.bars:
             flags = BAR_WIDE * bar.wide | BAR_PREFETCHABLE * bar.prefetchable
             layout.add_bar(bar.index, bar.device.size, flags)
         layout.put(INTERRUPT_PIN, 1, PIN_A)
         if table and isinstance(table.device, Msix):
             self._msix = table.device
-            self._msix.open = self._may_send
             capability = self._msix.capability(table.index)
             self._msix_at = layout.add_capability(msix.CAPABILITY_ID, *capability)
         super().__init__(layout)
@@ -134,7 +135,10 @@ class PciFunction(ConfigSpace):
         """Let everything be as the registers say; also called after they were restored."""
         self._memory.allowed = self.has(BUS_MASTER)
         if self._msix:
-            self._msix.opened()
+            control = self.word(self._msix_at + msix.CONTROL, 2)
+            self.messages = bool(control & msix.ENABLE)
+            unmasked = self.messages and not control & msix.FUNCTION_MASK
+            self._msix.set_open(unmasked and self._memory.allowed)
         self._update_line()
         if self.upstream and self.placed != self._seen:
             self._seen = self.placed
@@ -146,11 +150,6 @@ class PciFunction(ConfigSpace):
         if not self.has(MEMORY_ENABLE):
             return []
         return [(bar, self.bar_base(bar.index)) for bar in self.bars]
-
-    @property
-    def messages(self) -> bool:
-        """Whether MSI-X takes the place of the interrupt line."""
-        return bool(self._msix and self._control() & msix.ENABLE)
 
     @property
     def line(self) -> bool:
@@ -168,13 +167,6 @@ class PciFunction(ConfigSpace):
         if self.upstream:
             self.upstream.send(address, data)
 
-    def _control(self) -> int:
-        return self.word(self._msix_at + msix.CONTROL, 2)
-
-    def _may_send(self) -> bool:
-        enabled = self._control() & (msix.ENABLE | msix.FUNCTION_MASK) == msix.ENABLE
-        return enabled and self.has(BUS_MASTER)
-
     def _update_line(self) -> None:
         """The status bit tells of the wish, whether or not the line may follow it."""
         status = self.word(STATUS, 2) & ~INTX_STATUS
@@ -183,3 +175,6 @@ class PciFunction(ConfigSpace):
         if self.upstream:
             self.upstream.interrupt()
 
+
+def _not_master() -> GuestError:
+    return GuestError("a function that is not bus master is made to use memory")

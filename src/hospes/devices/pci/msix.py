@@ -1,11 +1,11 @@
 """MSI-X (PCI Express 5.0, sections 6.1.4 and 7.7.2): the table of messages and those held back."""
 
 import struct
-from collections.abc import Callable
 from typing import Final
 
 from hospes.base.errors import GuestError
 from hospes.devices.device import Device
+from hospes.devices.irq.line import SendMessage
 
 CAPABILITY_ID: Final = 0x11
 CONTROL: Final = 2
@@ -14,9 +14,7 @@ VECTORS_MAX: Final = 128
 PENDING_OFFSET: Final = 0x800
 ENTRY: Final = struct.Struct("<QII")
 MASKED: Final = 1
-
-SendMessage = Callable[[int, int], None]
-"""Writes 32 bits of data to an address, which the guest chose."""
+_unpack: Final = ENTRY.unpack_from
 
 
 class Msix(Device):
@@ -35,7 +33,7 @@ class Msix(Device):
         if not 0 < vectors <= VECTORS_MAX:
             raise ValueError(f"MSI-X here has 1 to {VECTORS_MAX} vectors, not {vectors}")
         self.vectors, self._send = vectors, send
-        self.open: Callable[[], bool] = bool
+        self.open = False
         self.table = bytearray(ENTRY.pack(0, 0, MASKED) * vectors)
 
     def capability(self, bar: int) -> tuple[bytes, bytes]:
@@ -63,26 +61,27 @@ class Msix(Device):
 
     def raise_vector(self, vector: int) -> None:
         """Send a vector's message, as soon as it may be sent."""
-        if vector < self.vectors:
-            self.pending |= 1 << vector
-            self._deliver(vector)
+        if vector >= self.vectors:
+            return
+        if self.open:
+            address, data, control = self._entry(vector)
+            if not control & MASKED:
+                self._send(address, data)
+                return
+        self.pending |= 1 << vector
 
-    def opened(self) -> None:
-        """Send what could not be sent so far, if it can be now."""
-        waiting = self.pending
+    def set_open(self, level: bool) -> None:
+        """Let the function send, what is pending first, or no longer."""
+        self.open = level
+        waiting = self.pending if level else 0
         while waiting:
             vector = (waiting & -waiting).bit_length() - 1
             waiting &= waiting - 1
             self._deliver(vector)
 
-    def reset(self) -> None:
-        """As after power-on."""
-        self.table[:] = ENTRY.pack(0, 0, MASKED) * self.vectors
-        self.pending = 0
-
     def _deliver(self, vector: int) -> None:
         bit = 1 << vector
-        if not self.pending & bit or not self.open():
+        if not self.pending & bit or not self.open:
             return
         address, data, control = self._entry(vector)
         if not control & MASKED:
@@ -90,7 +89,7 @@ class Msix(Device):
             self._send(address, data)
 
     def _entry(self, vector: int) -> tuple[int, int, int]:
-        entry: tuple[int, int, int] = ENTRY.unpack_from(self.table, vector * ENTRY.size)
+        entry: tuple[int, int, int] = _unpack(self.table, vector * ENTRY.size)
         return entry
 
 

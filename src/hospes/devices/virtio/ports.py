@@ -1,7 +1,7 @@
 """Virtio console with many ports (virtio 1.2, section 5.3, VIRTIO_CONSOLE_F_MULTIPORT)."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -36,7 +36,7 @@ class VirtioPorts(VirtioFunction):
     and the guest has got all of it, or when the guest closes its side; output that is in the queue
     by then still reaches the host's end, which is finished after it. While the host has no end,
     output is dropped. Input waits until the guest has opened its side, since drivers throw away
-    what comes earlier.
+    what comes earlier. `on_guest_open` is told when the guest opens a port, by name.
     """
 
     device_id = 3
@@ -54,6 +54,7 @@ class VirtioPorts(VirtioFunction):
         self._ends: dict[int, PortEnd] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
         self._leftover: set[int] = set()
+        self.on_guest_open: Callable[[str], None] = lambda name: None
         super().__init__(memory, queue_count=2 * len(self.names) + 2)
         self.own_features = MULTIPORT
 
@@ -227,6 +228,7 @@ class VirtioPorts(VirtioFunction):
         state.guest_open, state.spent = is_open, False
         if is_open:
             self._serve_port(number, RECEIVE)
+            self.on_guest_open(self.names[number])
         elif state.host_open:
             self._close(number)
             self._serve_port(number, TRANSMIT)

@@ -1,6 +1,7 @@
 """A command that runs in a guest, seen from the host: its streams are moved by one thread."""
 
 import errno
+import math
 import os
 import select
 import socket
@@ -20,6 +21,7 @@ from hospes.guests.qga import CONNECT_SECONDS
 from hospes.guests.session import KILL_SECONDS, POLL_SECONDS, CommandTimeout, Take, deadline
 
 PIECE_BYTES: Final = 1 << 16
+START_SECONDS: Final = 30.0
 READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR
 
 Input = int | Iterator[bytes]
@@ -47,6 +49,7 @@ class Execution:
             joined.control: (MarkedStream(joined.mark), on_error),
         }
         self._status: int | None = None
+        self._start_limit = time.monotonic() + START_SECONDS
         self._sending = memoryview(b"")
         self._lines: deque[bytes] = deque()
         self._telling = bytearray()
@@ -130,6 +133,20 @@ class Execution:
         for connection in list(self._takes):
             if happened.get(connection.fileno(), 0) & READABLE:
                 self._take(connection)
+        self._check_start()
+
+    def _check_start(self) -> None:
+        """A supervisor that was killed at once leaves ports that nobody opens, nor closes."""
+        if time.monotonic() > self._start_limit:
+            if not all(stream.started for stream, _ in self._takes.values()):
+                raise self._not_started()
+            self._start_limit = math.inf
+
+    def _not_started(self) -> HospesError:
+        return HospesError(
+            f"The command {self.command.text!r} did not start; something in the guest ends "
+            "what its agent starts, so see whether it is out of memory."
+        )
 
     def _take(self, connection: socket.socket) -> None:
         """Hand over what a port has brought."""
@@ -147,6 +164,8 @@ class Execution:
         if mine:
             take(mine)
         if not data:
+            if not stream.started:
+                raise self._not_started()
             del self._takes[connection]
             if connection is self._joined.control:
                 self._end(stream.status)

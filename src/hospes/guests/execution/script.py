@@ -106,9 +106,9 @@ printf '%s%d\n' "$mark" "$status" >&6
 # then SHELL is this shell and not the user's, which may refuse to run anything.
 TERMINAL_LINE: Final = """
 trap "exit 130" INT
+stty rows {rows} cols {columns}
 echo "$$ $(tty)" >&9
 exec 9>&-
-stty rows {rows} cols {columns}
 account=$(getent passwd "$(id -u)")
 SHELL=${{account##*:}}
 exec {command}

@@ -35,7 +35,7 @@ readlink -f -- "$1" || printf '%s\\n' "$1"
 
 # Sends what is at a path, once symbolic links are followed.
 SEND: Final = """
-path=$(readlink --canonicalize-existing --verbose -- "$1") || exit 2
+path=$(readlink -f -- "$1") || path=$1
 name=${path##*/}
 exec tar --create --file=- --format=pax --directory="${path%/*}/" -- "./$name"
 """
@@ -111,7 +111,7 @@ class Copier:
             return place(source, top.kind is EntryKind.DIRECTORY, target, *look(target))
 
         extraction = Extraction(choose, meter)
-        tar = ["sh", "-c", SEND, "sh", source.path]
+        tar = ["bash", "-c", SEND, "bash", source.path]
         errors, stream = _Errors(), TarStream()
 
         def take(data: bytes) -> None:
@@ -135,7 +135,7 @@ class Copier:
         guest_path: str,
     ) -> None:  # fmt: skip
         code = execution.run()
-        if code > CHANGED_MEANWHILE:
+        if code > CHANGED_MEANWHILE or (code and not stream.complete):
             raise HospesError(f"{guest_path!r} cannot be copied from the guest: {errors.first}.")
         if not stream.complete or not extraction.began:
             raise GuestError("it sent less than was due")
@@ -173,11 +173,7 @@ class _Errors:
     @property
     def first(self) -> str:
         lines = self._text.decode("utf-8", "replace").strip().splitlines()
-        return (
-            printable(lines[0]).removeprefix("tar: ").removeprefix("readlink: ")
-            if lines
-            else "it gives no reason"
-        )
+        return printable(lines[0]).removeprefix("tar: ") if lines else "it gives no reason"
 
 
 def absolute(guest_path: str) -> str:

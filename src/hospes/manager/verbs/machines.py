@@ -75,6 +75,8 @@ def stop(
 
     def end(machine: "MachineDirectory") -> None:
         remarks.append(pull_plug(machine) if force else stop_in_order(m, machine, timeout))
+        ended = machine.ended
+        remarks.extend(ended.remarks if ended else ())
 
     _each(names, end)
     return Remarks("; ".join(filter(None, remarks)))
@@ -96,6 +98,14 @@ def rm(
         machine.remove()
 
     _each(names, remove)
+
+
+@verb("POST /machines/{name}/rename")
+def rename(m: Manager, name: Name, new: Annotated[str, "its name from here on"]) -> None:
+    """Give a machine that does not run another name."""
+    from hospes.manager.store import Store
+
+    Store().find(name).rename(new)
 
 
 @verb("POST /machines/{name}/pause")

@@ -15,13 +15,21 @@ from hospes.spec.vm import EngineKind, InterruptKind
 
 DEFAULT_IMAGE: Final = "tiny"
 
+ImageName = Annotated[
+    str | None, "an image; without one --kernel, --bios or what is on --disk is booted, or tiny"
+]
+DiskTexts = Annotated[
+    list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
+]
+Allowed = Annotated[
+    list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
+]
+
 
 @verb("POST /runs")
 def run(
     m: Manager,
-    image: Annotated[
-        str | None, "an image; without one --kernel, --bios or what is on --disk is booted, or tiny"
-    ] = None,
+    image: ImageName = None,
     *command: str,
     kernel: Annotated[Path | None, "a Linux Image, compressed or EFI kernel, or an ELF"] = None,
     initrd: Annotated[Path | None, "its first file system"] = None,
@@ -29,12 +37,8 @@ def run(
     memory: Annotated[str | None, "how much RAM, such as 512M or 4G"] = None,
     cpus: Annotated[int, "how many harts"] = 1,
     engine: Annotated[EngineKind, "what executes the guest"] = EngineKind.THREADED,
-    disk: Annotated[
-        list[str] | None, "a file, with ,format=raw|qcow2 or ,readonly; or size=2G for a new one"
-    ] = None,
-    allow: Annotated[
-        list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
-    ] = None,
+    disk: DiskTexts = None,
+    allow: Allowed = None,
     user_data: Annotated[Path | None, "what cloud-init in the guest shall do"] = None,
     ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,

@@ -1,0 +1,102 @@
+"""Keeping a guest's clock with the host's, by way of the QEMU agent in the guest."""
+
+import threading
+from typing import Final
+
+from hospes.base.clock import Clock, HostClock
+from hospes.base.errors import HospesError, PortBusy
+from hospes.guests.ports import GuestPorts
+from hospes.guests.qga import Agent, AgentSilent, open_agent
+
+NEAR_NS: Final = 15_000_000
+"""A clock that is surely within this of the host's is left as it is."""
+SETTINGS: Final = 5
+READINGS: Final = 4
+
+AGENT_SECONDS: Final = 2.0
+"""Others have the agent's port again after so long, whether it answers or not."""
+ATTEMPTS: Final = 10
+PAUSE_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 10.0
+STEP_NS: Final = 20_000_000
+
+
+def set_clock(agent: Agent, clock: Clock) -> None:
+    """Set the guest's clock to the host's, unless it is right; again, if that was not exact.
+
+    What lies between sending a time and its being set is taken to be half of what asking for the
+    time takes. AgentRefusal if the agent may not set it.
+    """
+    for _ in range(SETTINGS):
+        ahead_ns, taken_ns = compare(agent, clock)
+        if abs(ahead_ns) + taken_ns // 2 <= NEAR_NS:
+            return
+        agent.set_time_ns(clock.wall_ns() + taken_ns // 2)
+
+
+def compare(agent: Agent, clock: Clock) -> tuple[int, int]:
+    """How far the guest's clock is ahead, and how long asking took: wrong by half of it at most."""
+    readings = []
+    for _ in range(READINGS):
+        before_ns = clock.wall_ns()
+        guest_ns = agent.time_ns()
+        after_ns = clock.wall_ns()
+        readings.append((after_ns - before_ns, guest_ns - (before_ns + after_ns) // 2))
+    taken_ns, ahead_ns = min(readings)
+    return ahead_ns, taken_ns
+
+
+class ClockKeeper:
+    """Sets a guest's clock in a thread of its own, whenever `wake` says that it may be wrong.
+
+    Linux starts with the second its real-time clock tells, so half a second off, and lags behind
+    after a pause. It knows nothing of it when the host's clock is set or the host sleeps, which is
+    looked for every LOOK_SECONDS. A guest whose agent does not answer, or refuses, is left alone.
+    """
+
+    def __init__(self, ports: GuestPorts, clock: Clock | None = None) -> None:
+        self._ports, self._clock = ports, clock or HostClock()
+        self._due = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._epoch_ns = 0
+
+    def wake(self) -> None:
+        """The clock may be wrong. Returns at once."""
+        self._due.set()
+        if self._thread is None and not self._closed.is_set():
+            self._thread = threading.Thread(target=self._serve, name="hospes clock", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Leave the guest alone."""
+        self._closed.set()
+        self._due.set()
+
+    def _serve(self) -> None:
+        while not self._closed.is_set():
+            if self._due.is_set() or self._host_was_set():
+                self._due.clear()
+                self._epoch_ns = self._epoch()
+                self._keep()
+            self._due.wait(LOOK_SECONDS)
+
+    def _epoch(self) -> int:
+        return self._clock.wall_ns() - self._clock.monotonic_ns()
+
+    def _host_was_set(self) -> bool:
+        return abs(self._epoch() - self._epoch_ns) > STEP_NS
+
+    def _keep(self) -> None:
+        """Set the clock; one attempt after the other, for the guest may be about to start."""
+        wait = PAUSE_SECONDS
+        for _ in range(ATTEMPTS):
+            try:
+                with open_agent(self._ports, AGENT_SECONDS) as agent:
+                    return set_clock(agent, self._clock)
+            except (AgentSilent, PortBusy):
+                if self._closed.wait(wait):
+                    return
+            except HospesError:
+                return
+            wait *= 2
