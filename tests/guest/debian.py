@@ -6,6 +6,9 @@ from tests.ui.programs import command
 
 BOOT_SECONDS = 600
 """Long: the host may be busy with other things."""
+PATIENT = f"systemd.default_timeout_start_sec={BOOT_SECONDS}"
+PATIENT += f" systemd.default_device_timeout_sec={BOOT_SECONDS}"
+"""The same for the guest, which gives its services 90 seconds of the clock."""
 ORDER = (
     "systemctl is-system-running --wait; systemctl list-units --failed --plain --no-legend; "
     "dmesg -l emerg,alert,crit,err; journalctl -b -p err -q -o cat"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from tests.guest.debian import BOOT_SECONDS, ORDER, hospes, in_guest
+from tests.guest.debian import BOOT_SECONDS, ORDER, PATIENT, hospes, in_guest
 from tests.worker.homes import own_home
 
 from hospes.base.clock import HostClock
@@ -32,7 +32,7 @@ def web(debian: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mac
         pytest.MonkeyPatch.context() as patch,
         own_home(tmp_path_factory.mktemp("home"), patch),
     ):
-        done = hospes("run", "--name", "web", "-d", "debian")
+        done = hospes("run", "--name", "web", "-d", "debian", "--append", PATIENT)
         assert (done.returncode, done.stdout) == (0, "web\n")
         yield Store().find("web")
 

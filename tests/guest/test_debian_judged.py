@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.guest.debian import BOOT_SECONDS, ORDER, hospes, in_guest
+from tests.guest.debian import BOOT_SECONDS, ORDER, PATIENT, hospes, in_guest
 from tests.guest.login import Login
 from tests.guest.peer import QEMU, need_qemu
 from tests.guests.ext4.images import needs_e2fsprogs, program
@@ -40,7 +40,7 @@ def in_qemu(image: Image, disk: Path, directory: Path) -> Iterator[Login]:
     shown = directory / "console"
     words = [
         QEMU, "-machine", "virt", "-m", "1G", "-nographic", "-kernel", image.kernel,
-        "-initrd", image.initrd, "-append", image.manifest.append,
+        "-initrd", image.initrd, "-append", f"{image.manifest.append} {PATIENT}",
         "-drive", f"file={disk},if=none,id=root,format=qcow2",
         "-device", "virtio-blk-device,drive=root",
     ]  # fmt: skip
@@ -66,7 +66,7 @@ def in_qemu(image: Image, disk: Path, directory: Path) -> Iterator[Login]:
 def test_there_and_back(debian: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need_qemu()
     with own_home(tmp_path / "home", monkeypatch) as home:
-        assert hospes("run", "--name", "both", "-d", "debian").returncode == 0
+        assert hospes("run", "--name", "both", "-d", "debian", "--append", PATIENT).returncode == 0
         disk = home / "machines/both/root.qcow2"
         assert in_guest("both", f"{ORDER}; echo here >/root/here") == "running\n"
         stop_in_order()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.guest.debian import BOOT_SECONDS
+from tests.guest.debian import BOOT_SECONDS, PATIENT
 from tests.guest.login import PROMPT, Login
 from tests.ui.test_foreground import on_a_terminal
 
@@ -44,7 +44,7 @@ def at_terminal(*words: str) -> Iterator[tuple[subprocess.Popen[bytes], Login]]:
 
 
 def test_poweroff_at_the_prompt_ends_the_process_with_0() -> None:
-    with at_terminal("run", "debian") as (process, login):
+    with at_terminal("run", "debian", "--append", PATIENT) as (process, login):
         login.enter(BOOT_SECONDS)
         assert login.run("id -un; hostname; systemctl is-system-running --wait") == (
             0,
@@ -56,7 +56,7 @@ def test_poweroff_at_the_prompt_ends_the_process_with_0() -> None:
 
 
 def test_leaving_while_it_boots() -> None:
-    with at_terminal("run", "debian") as (process, login):
+    with at_terminal("run", "debian", "--append", PATIENT) as (process, login):
         login.until("root: (clean|recovering)", BOOT_SECONDS)
         login.type("\x1d")
         assert process.wait(BOOT_SECONDS) == 0
@@ -64,7 +64,7 @@ def test_leaving_while_it_boots() -> None:
 
 
 def test_a_users_shell_and_its_exit_code() -> None:
-    with at_terminal("run", "debian", "--user", "root") as (process, login):
+    with at_terminal("run", "debian", "--append", PATIENT, "--user", "root") as (process, login):
         login.until(f"{PROMPT}$", BOOT_SECONDS)
         assert login.run("id -un; tty; pwd; echo $TERM") == (
             0,

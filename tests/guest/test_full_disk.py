@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.guest.debian import PATIENT
 from tests.guests.ext4.images import needs_e2fsprogs
 from tests.storage.qemu import needs_qemu
 from tests.ui.programs import command
@@ -95,7 +96,9 @@ def test_the_root_disk_of_a_whole_debian(debian: Image, tmp_path: Path) -> None:
     command += "dd if=/dev/urandom of=/root/fill bs=1M count=600 conv=fsync; echo dd $?"
     assert debian.disk is not None
     size = (debian.disk.stat().st_size >> 20) + 120
-    said = fill(tmp_path, ["debian"], SIZE=f"{size}m", DISK="root.qcow2", FILL=command)
+    said = fill(
+        tmp_path, ["debian", "--append", PATIENT], SIZE=f"{size}m", DISK="root.qcow2", FILL=command
+    )
     assert "running\ndd 1\n" in said
     plain = tmp_path / "plain.raw"
     assert subprocess.run(["e2fsck", "-fy", plain], check=False).returncode in (0, 1)

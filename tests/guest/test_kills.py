@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.guest.debian import hospes
+from tests.guest.debian import PATIENT, hospes
 from tests.guest.durable import survives
 from tests.guests.ext4.images import make_ext4, needs_e2fsprogs
 from tests.storage.qemu import needs_qemu
@@ -37,7 +37,7 @@ def test_the_root_disk_of_a_whole_debian(
     debian: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with own_home(tmp_path / "home", monkeypatch):
-        assert hospes("run", "--name", "k", "-d", "debian").returncode == 0
+        assert hospes("run", "--name", "k", "-d", "debian", "--append", PATIENT).returncode == 0
         disk = Store().find("k").path / "root.qcow2"
         make = "mkdir -p /root/kills && systemctl is-system-running --wait"
         files = survives("k", disk, ("/root/kills", "/root/kills"), make, 20, tmp_path)
