@@ -92,8 +92,9 @@ class Checker:
             self._ensure_block(index)
         for first, counted, there in self._differing_blocks():
             block = self._meta.refcounts.block(first // self._meta.g.block_entries)
-            for wrong in _wrong(first, counted, there) if block is not None else ():
-                block[wrong.cluster - first] = wrong.found
+            if block is not None:
+                for wrong in _wrong(first, counted, there):
+                    block[wrong.cluster - first] = wrong.found
             self._meta.trim()
         self._meta.commit()
         for _ in self._wrong_flags(mend=True):
