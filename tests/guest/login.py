@@ -39,10 +39,11 @@ class Login:
         self._count += 1
         mark = f"end-{self._count}"
         start = len(self.output())
-        # The line is echoed, so the mark is not written in it as it will come out.
-        self.type(f"clear; ({command}) 2>&1 | cat; echo ${{PIPESTATUS[0]}}-'{mark}'-$?\n")
+        # The line is echoed, wrapped anywhere: no mark is written in it as it will come out.
+        end = f"echo ${{PIPESTATUS[0]}}-'{mark}'-$?"
+        self.type(f"clear; echo 'begin'-'{mark}'; ({command}) 2>&1 | cat; {end}\n")
         shown = self.until(rf"\d+-{mark}-\d+\n", seconds, start)
         lines = shown.splitlines()
         last = next(n for n, line in enumerate(lines) if re.fullmatch(rf"\d+-{mark}-\d+", line))
-        first = next(n for n, line in enumerate(lines) if f"-'{mark}'-" in line) + 1
+        first = next(n for n, line in enumerate(lines) if line.endswith(f"begin-{mark}")) + 1
         return int(lines[last].partition("-")[0]), "\n".join(lines[first:last])
