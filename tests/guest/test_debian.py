@@ -76,6 +76,7 @@ def order(login: Login) -> list[str]:
     return [login.run(command, BOOT_SECONDS)[1] for command in ORDER]
 
 
+@pytest.mark.soak
 def test_the_system_is_in_order_as_it_is_under_qemu(debian: Image, tmp_path: Path) -> None:
     need_qemu()
     with (
