@@ -19,7 +19,8 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -m 'not soak and not guest' -n auto --dist loadfile
+	$(BIN)/pytest -m 'guest and not soak'
 
 # Each fuzz target runs for FUZZ_SECONDS, 60 when not given: make soak FUZZ_SECONDS=3600
 soak: .venv/test.stamp images

@@ -1,5 +1,6 @@
 """How tests are shared out among processes (pytest-xdist): whole files, and one for Debian."""
 
+import signal
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,6 +20,14 @@ class Shares(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return DEBIAN_FILES if nodeid.startswith(DEBIAN_FILES) else super()._split_scope(nodeid)
+
+
+def pytest_configure() -> None:
+    """Who runs tests in the background may ignore these signals; tests of signals must not."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) -> Shares:

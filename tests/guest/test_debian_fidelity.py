@@ -71,6 +71,7 @@ def test_the_clock_after_ten_minutes(web: MachineDirectory) -> None:
     assert off_by_ns(web) <= EXACT_NS
 
 
+@pytest.mark.soak
 def test_a_reboot(web: MachineDirectory) -> None:
     started, before = web.started, in_guest("web", "cat /proc/sys/kernel/random/boot_id")
     in_guest("web", "echo kept >/root/kept")
