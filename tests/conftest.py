@@ -23,11 +23,15 @@ class Shares(LoadFileScheduling):  # type: ignore[misc]
 
 
 def pytest_configure() -> None:
-    """Who runs tests in the background may ignore these signals; tests of signals must not."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    """Who runs the tests may ignore or block any signals; what tests start must not inherit that.
+
+    SIGPIPE and SIGXFSZ are Python's own to ignore, and subprocess restores them.
+    """
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(number) is signal.SIG_IGN:
             default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
             signal.signal(number, default)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) -> Shares:
