@@ -67,9 +67,10 @@ def run(
 
 def free_ports(vm: Machine) -> bool:
     """Whether nothing in the guest holds a stream any more, within a while."""
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + SECONDS
     while vm.run("ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c vport", SECONDS).stdout != "1\n":
         if time.monotonic() > limit:
+            print(vm.run("ps; ls -l /proc/[0-9]*/fd 2>/dev/null | grep vport", SECONDS).stdout)
             return False
         time.sleep(0.1)
     return True
