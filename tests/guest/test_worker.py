@@ -85,6 +85,19 @@ def test_files_there_and_back(web: str, tmp_path: Path) -> None:
     assert in_guest("ls /root; ls -A /tmp | grep hospes || true") == "other\ntree\n"
 
 
+def test_what_is_in_a_directory(web: str, tmp_path: Path) -> None:
+    (tmp_path / "tree" / "folder").mkdir(parents=True)
+    (tmp_path / "back").mkdir()
+    in_guest("mkdir /opt")
+    assert hospes("cp", f"{tmp_path}/tree/.", "web:/opt").returncode == 0
+    assert in_guest("ls /opt") == "folder\n"
+    assert hospes("cp", "web:/opt/.", f"{tmp_path}/back/").returncode == 0
+    assert os.listdir(tmp_path / "back") == ["folder"]
+    done = hospes("cp", "web:/etc/passwd", f"{tmp_path}/none/")
+    assert (done.returncode, "make it first" in done.stderr) == (1, True)
+    assert sorted(os.listdir(tmp_path)) == ["back", "tree"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -90,8 +90,8 @@ def test_a_terminal_that_changes(agent: QemuAgent) -> None:
 def test_copies_both_ways(agent: QemuAgent, tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "file").write_bytes(b"content")
-    agent.copy_in(tmp_path / "here", str(tmp_path / "there"))
-    agent.copy_out(str(tmp_path / "there"), tmp_path / "back")
+    agent.copy_in(str(tmp_path / "here"), str(tmp_path / "there"))
+    agent.copy_out(str(tmp_path / "there"), str(tmp_path / "back"))
     assert (tmp_path / "back" / "file").read_bytes() == b"content"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from hospes.manager.manager import Terminal
@@ -28,11 +27,11 @@ class GuestAgent(Protocol):
         """Run a command, waiting for the guest to be ready; its exit code."""
         ...
 
-    def copy_in(self, source: Path, target: str) -> None:
+    def copy_in(self, source: str, target: str) -> None:
         """Copy a file or directory of the host into the guest, as `cp -r` does."""
         ...
 
-    def copy_out(self, source: str, target: Path) -> None:
+    def copy_out(self, source: str, target: str) -> None:
         """Copy a file or directory of the guest to the host, as `cp -r` does."""
         ...
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -86,11 +85,11 @@ class OwnAgent:
         line = words[0] if len(words) == 1 else shlex.join(words)
         return self._checked(lambda: self.session.run(line, terminal.output, terminal.error))
 
-    def copy_in(self, source: Path, target: str) -> None:
+    def copy_in(self, source: str, target: str) -> None:
         """Copy a file or directory of the host into the guest."""
         self._checked(lambda: copy_in(self.session, source, target))
 
-    def copy_out(self, source: str, target: Path) -> None:
+    def copy_out(self, source: str, target: str) -> None:
         """Copy a file or directory of the guest to the host."""
         self._checked(lambda: copy_out(self.session, source, target))
 

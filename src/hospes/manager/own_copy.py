@@ -12,26 +12,30 @@ from typing import IO, Final
 
 from hospes.base.errors import HospesError
 from hospes.guests.session import Session, Take
+from hospes.guests.transfer.placement import source_of
 
 PIECE_BYTES: Final = 90_000
 """In base64, with what stands around it, a command of 128 KiB."""
 
 
-def copy_in(session: Session, source: Path, target: str) -> None:
+def copy_in(session: Session, source: str, target: str) -> None:
     """Copy a file or directory of the host into the guest; into `target` if that is a directory."""
-    if not source.exists() and not source.is_symlink():
+    path = Path(source)
+    if not path.exists() and not path.is_symlink():
         raise HospesError(f"there is no {source} to copy; name a file or a directory")
     place, name = os.path.split(target.rstrip("/") or "/")
     place = place or "."
     there = _kind_of(session, target)
     if there == "directory":
-        place, name = target, source.absolute().name
-    elif target.endswith("/") or _kind_of(session, place) != "directory":
-        wanted = target if target.endswith("/") else place
-        raise HospesError(f"there is no directory {wanted} in the guest; make it first")
+        contents = source_of(source).contents and path.is_dir()
+        place, name = target, "." if contents else path.absolute().name
+    else:
+        must_be_there = target if target.endswith("/") and not path.is_dir() else place
+        if must_be_there == target or _kind_of(session, place) != "directory":
+            raise HospesError(f"there is no directory {must_be_there} in the guest; make it first")
     archive = f"/tmp/.hospes-{os.urandom(8).hex()}"
     try:
-        for piece in _archived(source, name):
+        for piece in _archived(path, name):
             text = base64.b64encode(piece).decode()
             _told(session, f"base64 -d >>{archive} <<'E'\n{text}\nE")
         _told(session, f"tar -xpf {archive} -C {shlex.quote(place)}")
@@ -39,15 +43,15 @@ def copy_in(session: Session, source: Path, target: str) -> None:
         _told(session, f"rm -f {archive}")
 
 
-def copy_out(session: Session, source: str, target: Path) -> None:
+def copy_out(session: Session, source: str, target: str) -> None:
     """Copy a file or directory of the guest to the host; into `target` if that is a directory."""
-    place, name = os.path.split(source.rstrip("/"))
-    if not name or name in (".", ".."):
-        raise HospesError(f"{source!r} has no name that a copy could have; name a file in it")
-    if not target.is_dir() and not target.absolute().parent.is_dir():
-        raise HospesError(f"there is no directory {target.absolute().parent}; make it first")
-    where = target if target.is_dir() else target.absolute().parent
-    called = name if target.is_dir() else target.name
+    path, contents = Path(target), source_of(source).contents
+    place, name = (source, ".") if contents else os.path.split(source.rstrip("/"))
+    if not name:
+        place, name = "/", "."
+    where = path if path.is_dir() else path.absolute().parent
+    if not where.is_dir():
+        raise HospesError(f"there is no directory {where}; make it first")
     with tempfile.TemporaryDirectory(dir=where, prefix=".hospes-") as work:
         archive = Path(work) / "archive"
         with archive.open("wb") as file:
@@ -58,7 +62,10 @@ def copy_out(session: Session, source: str, target: Path) -> None:
                 found.extractall(Path(work) / "out", filter="tar")
         except (tarfile.TarError, OSError) as error:
             raise HospesError(f"{source} could not be copied to {target}: {error}") from error
-        _move(Path(work) / "out" / name, where / called)
+        new = Path(work) / "out" / name
+        if target.endswith("/") and not path.is_dir() and not new.is_dir():
+            raise HospesError(f"there is no directory {target}; make it first")
+        _move(new, path if contents or not path.is_dir() else path / name)
 
 
 def _move(new: Path, target: Path) -> None:

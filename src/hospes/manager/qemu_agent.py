@@ -1,7 +1,6 @@
 """QEMU's agent, in a guest whose machine is in a process of its own."""
 
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -39,11 +38,11 @@ class QemuAgent:
         """Run a command, waiting for the guest to be ready; its exit code."""
         return run_program(self.session, command, terminal)
 
-    def copy_in(self, source: Path, target: str) -> None:
+    def copy_in(self, source: str, target: str) -> None:
         """Copy a file or directory of the host into the guest."""
         self.session.copy_in(source, target, progress=self._progress)
 
-    def copy_out(self, source: str, target: Path) -> None:
+    def copy_out(self, source: str, target: str) -> None:
         """Copy a file or directory of the guest to the host."""
         self.session.copy_out(source, target, progress=self._progress)
 

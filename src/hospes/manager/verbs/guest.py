@@ -1,6 +1,5 @@
 """What a user does inside a machine that runs: commands, files, and its console."""
 
-from pathlib import Path
 from typing import Annotated
 
 from hospes.base.errors import HospesError
@@ -54,9 +53,9 @@ def cp(
     name, path = there or here or ("", "")
     with agent_of(m, Store().find(name)) as agent:
         if there is not None:
-            agent.copy_out(path, Path(target))
+            agent.copy_out(path, target)
         else:
-            agent.copy_in(Path(source), path)
+            agent.copy_in(source, path)
 
 
 @verb("GET /machines/{name}/log")
