@@ -128,7 +128,7 @@ def test_a_flood_against_a_full_back_end_waits_and_loses_nothing(
     write(uart, FCR, 1)
     write(uart, IER, 2)
     sent = bytearray()
-    for turn in range(3 * OUTPUT_BYTES // 16):
+    for turn in range(5 * OUTPUT_BYTES // 64):
         if read(uart, LSR) & 0x20 == 0:
             assert not wire.level
             sink.limit += 20_000
