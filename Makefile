@@ -19,8 +19,7 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/pytest -m 'not soak and not guest' -n auto --dist loadfile
-	$(BIN)/pytest -m 'guest and not soak'
+	$(BIN)/pytest -m 'not soak' -n auto --dist loadfile --no-loadscope-reorder
 
 # Each fuzz target runs for FUZZ_SECONDS, 60 when not given: make soak FUZZ_SECONDS=3600
 soak: .venv/test.stamp images

@@ -40,5 +40,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Callable[..., Any]) 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(DEBIAN_FILES))
+    """What takes longest begins first: Debian, then the other guests."""
+    items.sort(
+        key=lambda item: (
+            not item.nodeid.startswith(DEBIAN_FILES),
+            item.get_closest_marker("guest") is None,
+        )
+    )

@@ -19,9 +19,9 @@ from hospes.storage.create import create_image
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("tiny")]
 
 BOOT_SECONDS = 120.0
-MEBIBYTES = 64
-FILL = f"dd if=/dev/urandom bs=1M count={MEBIBYTES} | tee /dev/vda | sha256sum; sync"
-DIGEST = f"dd if=/dev/vda bs=1M count={MEBIBYTES} | sha256sum"
+MEBIBYTES = 32
+FILL = f"dd if=/dev/urandom bs=1M count={MEBIBYTES} | tee /dev/vda | md5sum; sync"
+DIGEST = f"dd if=/dev/vda bs=1M count={MEBIBYTES} | md5sum"
 BLOCKS = """
 i=0
 while :; do
@@ -54,7 +54,7 @@ def test_content_lasts(tmp_path: Path, suffix: str) -> None:
     qemu_img("convert", "-f", suffix, "-O", "raw", path, tmp_path / "plain")
     content = (tmp_path / "plain").read_bytes()
     assert len(content) == 96 << 20
-    assert digest.split()[0] == hashlib.sha256(content[: MEBIBYTES << 20]).hexdigest()
+    assert digest.split()[0] == hashlib.md5(content[: MEBIBYTES << 20]).hexdigest()
     assert not any(content[MEBIBYTES << 20 :])
 
 
