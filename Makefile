@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than there are processors, for some tests wait.
+PROCESSES ?= $(shell expr $$(nproc) + 1)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint unit bench soak images clean
@@ -19,7 +21,7 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 unit: .venv/test.stamp
-	$(BIN)/pytest -m 'not soak' -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m 'not soak' -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # Each fuzz target runs for FUZZ_SECONDS, 60 when not given: make soak FUZZ_SECONDS=3600
 soak: .venv/test.stamp images

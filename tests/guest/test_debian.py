@@ -93,6 +93,7 @@ def test_the_system_is_in_order_as_it_is_under_qemu(debian: Image, tmp_path: Pat
     assert enabled.split() == ["enabled", "disabled"]
 
 
+@pytest.mark.soak
 def test_it_has_a_disk_of_its_own_and_ends_well(debian: Image, tmp_path: Path) -> None:
     before = debian.manifest.files["disk.qcow2"]
     with Machine("debian", agent=False, append="systemd.hostname=mine", disks=["size=64M"]) as vm:
