@@ -18,6 +18,7 @@ VERBOSE_BOOT: Final = "boot_verbose"
 SHELL: Final = "boot_shell"
 MEMORY: Final = "memory"
 WORKED_MEMORY: Final = "memory_worked"
+COMMAND_SECONDS: Final = 120.0
 
 
 @dataclass
@@ -72,11 +73,11 @@ def _measure_workloads(process: MachineProcess, samples: Samples) -> None:
         samples.add(workload.key, seconds, process.cpu_seconds() - before)
 
 
-def run_command(process: MachineProcess, command: str) -> float:
-    """Type a command; seconds until the guest said that it is done."""
+def run_command(process: MachineProcess, command: str, limit: float = COMMAND_SECONDS) -> float:
+    """Type a command; how many seconds, `limit` at most, until the guest said that it is done."""
     start = len(process.output)
     sent = process.send(f"{command}; answer\n")
-    seconds = process.wait_for(DONE, start, unless=FAILED) - sent
+    seconds = process.wait_for(DONE, start, limit, unless=FAILED) - sent
     process.wait_for(PROMPT, start)
     return seconds
 

@@ -14,6 +14,7 @@ from hospes.base.errors import HospesError
 SYSTEM_BOOT: Final = "system_boot"
 SYSTEM_MEMORY: Final = "system_memory"
 BOOT_SECONDS: Final = 600.0
+LOAD_SECONDS: Final = 900.0
 
 
 def measure_system(guest: SystemGuest, loads: bool) -> Measure:
@@ -41,7 +42,7 @@ def _log_in(process: MachineProcess) -> None:
 
 def _measure_loads(process: MachineProcess, samples: Samples) -> None:
     before = process.cpu_seconds()
-    samples.add(UNPACK, run_command(process, UNPACK), process.cpu_seconds() - before)
+    samples.add(UNPACK, run_command(process, UNPACK, LOAD_SECONDS), process.cpu_seconds() - before)
     for load in FIO_LOADS:
         start = len(process.output)
         run_command(process, load.key)
