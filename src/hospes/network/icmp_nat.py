@@ -19,7 +19,8 @@ class IcmpNat:
         self, plan: Plan, limits: Limits, link: Link, outside: Outside, statistics: Statistics
     ) -> None:
         self._plan, self._link, self._outside = plan, link, outside
-        self._reach, self._statistics, self._echoes = Reach(plan), statistics, Echoes(limits)
+        self._reach, self._echoes = Reach(plan, outside.is_own), Echoes(limits)
+        self._statistics = statistics
 
     def packet(self, packet: IpPacket, mac: bytes, now_ns: int, *, vouched: bool) -> bool:
         """A packet of the guest; False when it concerns nobody. GuestError when malformed."""

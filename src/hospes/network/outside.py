@@ -10,6 +10,10 @@ from hospes.network.udp_flow import Peer, UdpFlow
 class Outside(Protocol):
     """Nothing here waits; what comes of it arrives as calls of Nat's methods, perhaps at once."""
 
+    def is_own(self, address: bytes, /) -> bool:
+        """Whether a packed address is one of the host's own."""
+        ...
+
     def connect(self, connection: Connection, target: bytes, port: int, /) -> None:
         """Begin a connection: Nat.connected or Nat.refused follows."""
         ...

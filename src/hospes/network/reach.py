@@ -1,6 +1,7 @@
 """Where a guest may reach: what each destination stands for on the host's side, or why not."""
 
 import ipaddress
+from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
@@ -53,8 +54,9 @@ def is_within(address: bytes, ranges: tuple[tuple[int, int, int], ...]) -> bool:
 class Reach:
     """The rules of one network, by packed addresses."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, is_own: Callable[[bytes], bool]) -> None:
+        """`is_own` tells the host's own addresses, wherever they are."""
+        self._plan, self._is_own = plan, is_own
 
     def target(self, destination: bytes, port: int) -> Target:
         """The packed address to use on the host, the service behind it, or a refusal."""
@@ -67,10 +69,12 @@ class Reach:
             return LOOPBACK4 if len(destination) == 4 else LOOPBACK6
         if is_within(destination, NOWHERE):
             return Refusal.PROHIBITED
-        if is_within(destination, HOSTS) and not plan.allow_host:
-            return Refusal.PROHIBITED
         if plan.is_inside(destination):
             return Refusal.ABSENT
+        if plan.allow_host:
+            return destination
+        if is_within(destination, HOSTS) or self._is_own(destination):
+            return Refusal.PROHIBITED
         return destination
 
     def seen_as(self, address: bytes, *, is_ipv4: bool) -> bytes:

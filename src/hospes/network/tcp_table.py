@@ -40,7 +40,7 @@ class TcpTable:
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._statistics, self._entropy = outside, statistics, entropy
-        self._reach, self._resolvers = Reach(plan), resolvers
+        self._reach, self._resolvers = Reach(plan, outside.is_own), resolvers
         self._connections: dict[bytes, Connection] = {}
         self._touched: dict[Connection, None] = {}
         self._timers = Timers()

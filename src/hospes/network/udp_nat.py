@@ -33,7 +33,8 @@ class UdpNat:
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._resolvers, self._statistics = outside, resolvers, statistics
-        self._reach, self._names, self._dhcp = Reach(plan), Names(plan), DhcpServer(plan)
+        self._reach, self._names = Reach(plan, outside.is_own), Names(plan)
+        self._dhcp = DhcpServer(plan)
         self._flows, self._returns = UdpFlows(limits), Returns()
         self._swept_ns = 0
 
@@ -45,10 +46,10 @@ class UdpNat:
     def packet(self, packet: IpPacket, now_ns: int, *, vouched: bool) -> bool:
         """A packet of the guest; False when it concerns nobody. GuestError when malformed."""
         datagram = udp.parse(packet, vouched=vouched)
-        if datagram.destination_port == SERVER_PORT and packet.is_ipv4:
-            if packet.destination in (self._plan.gateway4, BROADCAST):
-                self._answer_dhcp(datagram)
-                return True
+        to_server = packet.is_ipv4 and datagram.destination_port == SERVER_PORT
+        if to_server and packet.destination in (self._plan.gateway4, BROADCAST):
+            self._answer_dhcp(datagram)
+            return True
         if not any(packet.source):
             return False
         guest = (packet.source, datagram.source_port)
