@@ -32,7 +32,8 @@ def _long_sum(data: Data) -> int:
     """RFC 1071, section 2 (B): sum in the host's byte order, then exchange the result's bytes."""
     whole = len(data) & ~3
     words = numpy.frombuffer(data, numpy.uint32, whole >> 2)
-    total = int(words.sum(dtype=numpy.uint64)) % MODULUS
+    value = int(words.sum(dtype=numpy.uint64))
+    total = value % MODULUS or (MODULUS if value else 0)
     if sys.byteorder == "little":
         total = (total >> 8) | ((total & 0xFF) << 8)
     rest = bytes(data[whole:])

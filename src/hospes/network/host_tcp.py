@@ -69,10 +69,14 @@ class TcpSockets:
         ours.setblocking(False)
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream = connection.host = Stream(self, ours, connection)
-        number = ours.connect_ex((to_text(target), port))
+        address = (to_text(target), port)
+        number = ours.connect_ex(address)
+        if number == errno.EINPROGRESS:
+            # Over loopback the answer is there by now, though the first call does not see it.
+            number = ours.connect_ex(address)
         if number == 0:
             self.table.connected(connection, self._clock.monotonic_ns())
-        elif number == errno.EINPROGRESS:
+        elif number in (errno.EINPROGRESS, errno.EALREADY):
             stream.connecting = True
             self._want(stream, WRITE)
         else:
