@@ -12,10 +12,18 @@ def ahead(a: int, b: int) -> int:
 
 
 class GuestTcp:
-    """One connection of the guest to WORLD4:80, which it begins with `syn`."""
+    """One connection of the guest, which it begins with `syn`."""
 
-    def __init__(self, data: bytes, start: int, room: int, port: int = 4000) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        start: int,
+        room: int,
+        port: int = 4000,
+        remote: tuple[bytes, int] = (WORLD4, 80),
+    ) -> None:
         self.data, self.start, self.room, self.port = data, start, room, port
+        self.remote = remote
         self.una = self.next = 0          # offsets; 0 is the SYN, 1 the first byte
         self.window = 0
         self.peer: int | None = None      # the sequence number that is expected next
@@ -46,7 +54,7 @@ class GuestTcp:
     def _segment(self, offset: int, flags: int, data: bytes = b"", options: bytes = b"") -> bytes:
         window = 65535 if flags & SYN else min(self.offered(), 65535)
         return tcp(
-            (GUEST4, self.port), (WORLD4, 80), self.start + offset, self.peer or 0, flags,
+            (GUEST4, self.port), self.remote, self.start + offset, self.peer or 0, flags,
             window=window, data=data, options=options,
         )  # fmt: skip
 
@@ -85,7 +93,8 @@ class GuestTcp:
         """A frame from the network; returns the guest's answers."""
         seen = see(frame)
         assert seen.valid
-        assert (seen.source, seen.destination, seen.ports) == (WORLD4, GUEST4, (80, self.port))
+        assert (seen.source, seen.destination) == (self.remote[0], GUEST4)
+        assert seen.ports == (self.remote[1], self.port)
         sequence, acknowledgment, flags, window, data = seen.tcp
         if flags & 4:
             self.reset = True

@@ -31,10 +31,8 @@ class Run:
         self.guest.closing = chance.random() < 0.5
 
     def step(self) -> None:
-        action = self.chance.choice(
-            (self.carry_out, self.carry_out, self.carry_in, self.carry_in, self.host, self.guest_side)
-        )
-        action()
+        carries = (self.carry_out, self.carry_out, self.carry_in, self.carry_in)
+        self.chance.choice((*carries, self.host, self.guest_side))()
         self.inbound += self.net.take()
 
     def carry_out(self) -> None:

@@ -78,6 +78,12 @@ class PublishedSockets:
     def add(self, asked: Publication) -> Publication:
         """Listen; a port of 0 becomes a free one. HospesError when it cannot be had."""
         listener = Listener(self, asked)
+        if not self._reach.is_guests(listener.guest[0]):
+            listener.socket.close()
+            raise HospesError(
+                f"{asked} leads to {asked.guest}, which is no address of the guest's network; "
+                "name the guest's own"
+            )
         self._listeners[listener.publication] = listener
         self._want(listener, READ)
         return listener.publication

@@ -77,6 +77,10 @@ class Reach:
             return Refusal.PROHIBITED
         return destination
 
+    def is_guests(self, address: bytes) -> bool:
+        """Whether a packed address is one that a guest may have here."""
+        return self._plan.is_inside(address) and address not in self._plan.ours
+
     def seen_as(self, address: bytes, *, is_ipv4: bool) -> bytes:
         """The address under which the guest sees a client that speaks to it first.
 

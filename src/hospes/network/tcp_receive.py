@@ -46,7 +46,7 @@ class ReceiveHalf:
     @property
     def offered(self) -> int:
         """Bytes the guest knows that it may send."""
-        return after(self._edge, self.next)
+        return max(after(self._edge, self.next), 0)
 
     @property
     def update_due(self) -> bool:
@@ -79,7 +79,9 @@ class ReceiveHalf:
             self._append(data)
             if self._early:
                 self._join()
-            self.ended = self.next == self._fin
+            if self.next == self._fin:
+                self.ended = True
+                self.next = (self.next + 1) & SEQUENCE_MASK
         elif data:
             self._keep(sequence, data)
 
