@@ -25,6 +25,7 @@ class GuestTcp:
         self.data, self.start, self.room, self.port = data, start, room, port
         self.remote = remote
         self.una = self.next = 0          # offsets; 0 is the SYN, 1 the first byte
+        self.most = 0                     # what `next` has reached
         self.window = 0
         self.peer: int | None = None      # the sequence number that is expected next
         self.received, self.early = b"", dict[int, bytes]()
@@ -44,7 +45,7 @@ class GuestTcp:
         return self.finished and self.una == self.end
 
     def syn(self) -> bytes:
-        self.next = max(self.next, 1)
+        self.next = self.most = max(self.next, 1)
         options = b"\x02\x04" + MSS.to_bytes(2, "big") + b"\x01\x03\x03" + bytes((SCALE,))
         return self._segment(0, SYN, options=options)
 
@@ -77,6 +78,7 @@ class GuestTcp:
             flags = ACK | PSH | (FIN if fin else 0)
             frames.append(self._segment(self.next, flags, data))
             self.next += len(data) + fin
+            self.most = max(self.most, self.next)
             if fin:
                 break
         return frames or ([self.ack()] if again else [])
@@ -97,7 +99,7 @@ class GuestTcp:
         assert seen.ports == (self.remote[1], self.port)
         sequence, acknowledgment, flags, window, data = seen.tcp
         if flags & 4:
-            self.reset = True
+            self.reset |= not self.done  # an old frame of a connection that is over gets one
             return []
         if flags & SYN:
             if self.peer is None:
@@ -106,9 +108,10 @@ class GuestTcp:
         if self.peer is None:
             return []
         offset = ahead(acknowledgment, self.start)
-        assert offset <= self.next, "acknowledges what was not sent"
+        assert offset <= self.most, "acknowledges what was not sent"
         if offset >= self.una:
             self.una, self.window = offset, window << 7
+            self.next = max(self.next, offset)
         return self._accept(sequence, flags, data)
 
     def _accept(self, sequence: int, flags: int, data: bytes) -> list[bytes]:
