@@ -123,7 +123,7 @@ def test_every_byte_once_and_in_order(seed: int, loss: float, up: int, down: int
     assert run.taken == run.want_up
     assert run.guest.received == run.want_down
     assert run.net.host.finished
-    # TIME-WAIT is short: when the last acknowledgment is lost for that long, the guest gets a reset.
+    # TIME-WAIT is short: a guest that misses the last acknowledgment for so long gets a reset.
     assert run.guest.done or (run.guest.finished and loss)
     assert len(run.net.nat.tcp) == 0
     shared = run.net.nat.tcp.shared

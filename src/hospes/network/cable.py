@@ -41,7 +41,7 @@ class Cable:
 
     def accept(self, offloads: int) -> None:
         """What the guest's driver takes (Offloads); frames that wait already stay as they are."""
-        self._accepted = offloads
+        self._accepted = int(offloads)
 
     def emit(self, frame: bytes) -> None:
         """Queue a frame, cut up and completed as the driver needs it."""

@@ -11,15 +11,12 @@ from hospes.network.cable import Cable
 from hospes.network.host_address import WHY, family, to_packed, to_text
 from hospes.network.host_poll import READ, WRITE, Poll
 from hospes.network.tcp import Connection
-from hospes.network.tcp_state import Phase
 from hospes.network.tcp_table import TcpTable
 
 READS: Final = 4
 """Frames read from one host before others have their turn."""
 PIECES: Final = 64
 """Pieces of the guest's data given to the host in one call."""
-OVER: Final = frozenset({Phase.TIME_WAIT, Phase.CLOSED})
-"""Phases in which the host's side has no more part."""
 _RESET: Final = struct.pack("ii", 1, 0)
 """SO_LINGER that has close send a reset."""
 
@@ -92,12 +89,12 @@ class TcpSockets:
         stream = connection.host
         if not isinstance(stream, Stream):
             return
-        if connection.phase not in OVER and not stream.connecting:
+        if not connection.is_over and not stream.connecting:
             if connection.pending and not stream.mask & WRITE:
                 self._write(stream)
             if connection.finish_due:
                 self._finish(stream)
-        if connection.phase in OVER:
+        if connection.is_over:
             self._close(stream)
         elif not stream.connecting:
             self._interest(stream)

@@ -21,7 +21,8 @@ _U16: Final = struct.Struct(">H")
 _U32: Final = struct.Struct(">I")
 _FIN, _PSH, _CWR = 0x01, 0x08, 0x80
 _TCP: Final = 6
-NEEDED: Final = {GSO_TCPV4: Offloads.TSO4, GSO_TCPV6: Offloads.TSO6}
+NEEDED: Final = {GSO_TCPV4: Offloads.TSO4.value, GSO_TCPV6: Offloads.TSO6.value}
+_CSUM: Final = Offloads.CSUM.value
 
 
 def deliverable(frame: bytes, accepted: int) -> list[bytes]:
@@ -32,7 +33,7 @@ def deliverable(frame: bytes, accepted: int) -> list[bytes]:
     gso_type = frame[1] & ~GSO_ECN
     if gso_type != GSO_NONE and not accepted & NEEDED.get(gso_type, 0):
         return segments(frame)
-    if frame[0] & NEEDS_CSUM and not accepted & Offloads.CSUM:
+    if frame[0] & NEEDS_CSUM and not accepted & _CSUM:
         return [complete(frame)]
     return [frame]
 

@@ -48,7 +48,7 @@ class PcapWriter:
     def write(self, frames: Sequence[bytes]) -> None:
         """Frames with their virtio headers, as of now."""
         seconds, ns = divmod(self._clock.wall_ns(), 1_000_000_000)
-        parts = []
+        parts: list[bytes] = []
         for frame in frames:
             packet = _completed(frame)[VNET_BYTES:]
             kept = packet[: self._snap_bytes]

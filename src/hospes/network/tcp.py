@@ -83,6 +83,11 @@ class Connection:
         return self.receive.ended and not self.host_done and not self.receive.pending
 
     @property
+    def is_over(self) -> bool:
+        """Whether the host's side has no more part in it."""
+        return self.phase is Phase.CLOSED or self.phase is Phase.TIME_WAIT
+
+    @property
     def deadline_ns(self) -> int | None:
         """When `timer` wants to be called."""
         if self.phase is Phase.TIME_WAIT:
