@@ -1,0 +1,1 @@
+"""Networks for guests: user-mode NAT, and what frames are made of."""

@@ -1,0 +1,162 @@
+"""A DHCP server (RFC 2131, RFC 2132) for the few guests of one cable."""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from hospes.base.errors import GuestError
+from hospes.network.plan import Plan
+
+SERVER_PORT, CLIENT_PORT = 67, 68
+REQUEST_OP, REPLY_OP = 1, 2
+DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
+COOKIE: Final = bytes((99, 130, 83, 99))
+LEASE_SECONDS: Final = 86400
+LEASES_MAX: Final = 64
+BROADCAST_FLAG: Final = 0x8000
+BROADCAST: Final = b"\xff" * 4
+NOBODY: Final = bytes(4)
+MESSAGE_MIN_BYTES: Final = 300
+"""What BOOTP clients insist on (RFC 1542, section 2.1)."""
+_HEADER: Final = struct.Struct(">BBBBIHH4s4s4s4s16s192x4s")
+(
+    _MASK, _ROUTER, _DNS, _NAME, _MTU, _BROADCAST, _WANTED, _LEASE, _TYPE, _SERVER, _RENEW, _REBIND,
+) = (1, 3, 6, 12, 26, 28, 50, 51, 53, 54, 58, 59)  # fmt: skip
+
+
+class Message(NamedTuple):
+    """What a client says."""
+
+    kind: int
+    transaction: int
+    flags: int
+    client: bytes
+    mac: bytes
+    relay: bytes
+    options: Mapping[int, bytes]
+
+
+class Reply(NamedTuple):
+    """What to send, from port 67 to port 68, to an IPv4 and a MAC address."""
+
+    address: bytes
+    mac: bytes
+    data: bytes
+
+
+def parse(data: bytes) -> Message:
+    """GuestError when it is no DHCP message from an Ethernet client."""
+    if len(data) < _HEADER.size:
+        raise GuestError(f"a DHCP message of {len(data)} bytes")
+    op, kind, size, _, transaction, _, flags, client, _, _, relay, mac, cookie = (
+        _HEADER.unpack_from(data)
+    )
+    if (op, kind, size, cookie) != (REQUEST_OP, 1, 6, COOKIE):
+        raise GuestError("a message to the DHCP server is not from an Ethernet client")
+    options = _parse_options(data[_HEADER.size :])
+    said = options.get(_TYPE, b"")
+    if len(said) != 1:
+        raise GuestError("a DHCP message has no type")
+    return Message(said[0], transaction, flags, client, mac[:6], relay, options)
+
+
+def _parse_options(data: bytes) -> dict[int, bytes]:
+    options: dict[int, bytes] = {}
+    at = 0
+    while at < len(data) and data[at] != 255:
+        if data[at] == 0:
+            at += 1
+            continue
+        if at + 2 > len(data) or at + 2 + data[at + 1] > len(data):
+            raise GuestError("a DHCP option is cut off")
+        size = data[at + 1]
+        options[data[at]] = options.get(data[at], b"") + data[at + 2 : at + 2 + size]
+        at += 2 + size
+    return options
+
+
+@dataclass
+class DhcpServer:
+    """The first client gets the guest's address, others those after it, each the same again."""
+
+    plan: Plan
+    leases: dict[bytes, bytes] = field(default_factory=dict)
+
+    def answer(self, data: bytes) -> Reply | None:
+        """What to answer a client; GuestError when the message is malformed."""
+        message = parse(data)
+        if message.kind == RELEASE:
+            self.leases.pop(message.mac, None)
+            return None
+        if message.kind == INFORM:
+            return self._reply(message, ACK, NOBODY, lease=False)
+        if message.kind == DISCOVER:
+            address = self._address(message.mac)
+            return None if address is None else self._reply(message, OFFER, address)
+        if message.kind == REQUEST:
+            return self._requested(message)
+        return None
+
+    def _requested(self, message: Message) -> Reply | None:
+        server = message.options.get(_SERVER)
+        if server is not None and server != self.plan.gateway4:
+            return None
+        wanted = message.options.get(_WANTED, message.client)
+        address = self._address(message.mac)
+        if address is None or wanted != address:
+            return self._reply(message, NAK, NOBODY, lease=False)
+        return self._reply(message, ACK, address)
+
+    def _address(self, mac: bytes) -> bytes | None:
+        if mac in self.leases:
+            return self.leases[mac]
+        network = self.plan.network4
+        if network is None or len(self.leases) >= LEASES_MAX:
+            return None
+        taken = {*self.leases.values(), *self.plan.ours}
+        first = int.from_bytes(self.plan.guest4, "big")
+        last = int(network.broadcast_address)
+        for number in range(first, min(first + 2 * LEASES_MAX, last)):
+            address = number.to_bytes(4, "big")
+            if address not in taken:
+                self.leases[mac] = address
+                return address
+        return None
+
+    def _reply(self, message: Message, kind: int, address: bytes, *, lease: bool = True) -> Reply:
+        data = _HEADER.pack(
+            REPLY_OP, 1, 6, 0, message.transaction, 0, message.flags,
+            message.client if kind == ACK else NOBODY, address, self.plan.gateway4, message.relay,
+            message.mac, COOKIE,
+        )  # fmt: skip
+        data += _option(_TYPE, bytes((kind,))) + _option(_SERVER, self.plan.gateway4)
+        if kind != NAK:
+            data += self._settings(lease=lease)
+        data = (data + b"\xff").ljust(MESSAGE_MIN_BYTES, b"\0")
+        if kind != NAK and message.client != NOBODY:
+            return Reply(message.client, message.mac, data)
+        if kind == NAK or message.flags & BROADCAST_FLAG:
+            return Reply(BROADCAST, b"\xff" * 6, data)
+        return Reply(address, message.mac, data)
+
+    def _settings(self, *, lease: bool) -> bytes:
+        plan, network = self.plan, self.plan.network4
+        if network is None:
+            return b""
+        options = [
+            _option(_MASK, network.netmask.packed),
+            _option(_BROADCAST, network.broadcast_address.packed),
+            _option(_ROUTER, plan.gateway4),
+            _option(_DNS, plan.dns4),
+            _option(_NAME, plan.guest_name.encode("ascii", "replace")[:63]),
+            _option(_MTU, plan.mtu.to_bytes(2, "big")),
+        ]
+        if lease:
+            for code, part in ((_LEASE, 8), (_RENEW, 4), (_REBIND, 7)):
+                options.append(_option(code, (LEASE_SECONDS * part // 8).to_bytes(4, "big")))
+        return b"".join(options)
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return bytes((code, len(value))) + value
