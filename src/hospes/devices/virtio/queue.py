@@ -6,7 +6,7 @@ out wrongly raises GuestError; how much one step can do is bounded by the queue'
 
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -86,6 +86,14 @@ class Virtqueue(ABC):
         """Give a request back with the number of bytes written to it."""
 
     @abstractmethod
+    def complete_all(self, done: Sequence[tuple[Chain, int]]) -> None:
+        """Give several requests back as `complete` would, for the driver all at once."""
+
+    def put_back(self, position: int) -> None:
+        """Undo every `advance` since `state.next_avail` was this; none may be completed."""
+        self.state.next_avail = position
+
+    @abstractmethod
     def listen(self) -> None:
         """Ask to be told of the next request."""
 
@@ -151,6 +159,19 @@ class SplitQueue(Virtqueue):
         self._write(state.device_gpa + 4 + 8 * (at % state.size), _USED.pack(chain.head, written))
         state.next_used = at = (at + 1) & _WRAP
         state.untold += 1
+        self._write(state.device_gpa + 2, _U16.pack(at))
+
+    def complete_all(self, done: Sequence[tuple[Chain, int]]) -> None:
+        """As every queue's: the index moves once."""
+        state = self.state
+        at, size = state.next_used, state.size
+        entries = b"".join([_USED.pack(chain.head, written) for chain, written in done])
+        place, ring_gpa = at % size, state.device_gpa + 4
+        before_end = 8 * (size - place)
+        self._write(ring_gpa + 8 * place, entries[:before_end])
+        self._write(ring_gpa, entries[before_end:])
+        state.next_used = at = (at + len(done)) & _WRAP
+        state.untold += len(done)
         self._write(state.device_gpa + 2, _U16.pack(at))
 
     def listen(self) -> None:
