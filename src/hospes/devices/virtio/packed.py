@@ -17,6 +17,7 @@ from hospes.devices.virtio.queue import (
     Chain,
     Virtqueue,
     chain_of,
+    chain_of_one,
 )
 
 AVAIL: Final = 1 << 7
@@ -52,7 +53,7 @@ class PackedQueue(Virtqueue):
             table = self._table(first[0], first[1])
             self._next = chain_of(first[2], _DESCRIBED.iter_unpack(table))
         elif not flags & NEXT:
-            self._next = chain_of(first[2], ((first[0], first[1], flags),))
+            self._next = chain_of_one(first[2], first[0], first[1], flags)
         else:
             parts = list(self._descriptors(place))
             described = [(gpa, length, bits) for gpa, length, _, bits in parts]

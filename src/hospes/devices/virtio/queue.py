@@ -146,6 +146,10 @@ class SplitQueue(Virtqueue):
                 raise GuestError(f"{waiting} requests in a queue of {state.size}")
             self._offered = offered
         head = self._u16(state.driver_gpa + 4 + 2 * (at % state.size))
+        if head < state.size:
+            gpa, length, flags, _ = self._at(head)
+            if not flags & (NEXT | INDIRECT):
+                return chain_of_one(head, gpa, length, flags)
         return chain_of(head, self._descriptors(head))
 
     def advance(self) -> None:
@@ -198,8 +202,7 @@ class SplitQueue(Virtqueue):
         for _ in range(state.size):
             if index >= state.size:
                 raise GuestError(f"descriptor {index} in a queue of {state.size}")
-            place_gpa = state.descriptors_gpa + DESCRIPTOR.size * index
-            gpa, length, flags, index = DESCRIPTOR.unpack(self._read(place_gpa, DESCRIPTOR.size))
+            gpa, length, flags, index = self._at(index)
             if flags & INDIRECT:
                 if flags & NEXT:
                     raise GuestError("an indirect descriptor that goes on")
@@ -222,6 +225,12 @@ class SplitQueue(Virtqueue):
                 return
         raise GuestError("an indirect chain is longer than its table")
 
+    def _at(self, index: int) -> tuple[int, int, int, int]:
+        """Address, length, flags and successor of a descriptor."""
+        gpa = self.state.descriptors_gpa + DESCRIPTOR.size * index
+        found: tuple[int, int, int, int] = DESCRIPTOR.unpack(self._read(gpa, DESCRIPTOR.size))
+        return found
+
     def _u16(self, gpa: int) -> int:
         return int.from_bytes(self._read(gpa, 2), "little")
 
@@ -237,6 +246,13 @@ def chain_of(head: int, descriptors: Iterable[Described], places: int = 1) -> Ch
     parts = tuple(zip(gpas, lengths, strict=True))
     readable_bytes, writable_bytes = sum(lengths[:first]), sum(lengths[first:])
     return Chain(head, parts[:first], parts[first:], readable_bytes, writable_bytes, places)
+
+
+def chain_of_one(head: int, gpa: int, length: int, flags: int) -> Chain:
+    """A request of one part."""
+    if flags & WRITE:
+        return Chain(head, (), ((gpa, length),), 0, length)
+    return Chain(head, ((gpa, length),), (), length)
 
 
 def spans(parts: tuple[Part, ...], offset: int, limit: int) -> Iterator[Part]:
