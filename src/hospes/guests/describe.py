@@ -1,6 +1,7 @@
 """What a user gives, as the description of a machine that can be made: images become files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from hospes.guests.debian_recipe import Driver
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
+from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
 
@@ -31,6 +33,8 @@ def describe(
     agent: bool = True,
     ports: bool = False,
     balloon: bool = False,
+    network: str | NetworkSpec = NetworkKind.NONE,
+    publish: Sequence[str] = (),
     own_root: bool = False,
     progress: Progress = silent,
     driver: Driver | None = None,
@@ -42,13 +46,15 @@ def describe(
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
-    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. An image's
-    root disk is the first one, with what is written gone at the end; with `own_root`, the first of
-    `disks` stands in for it. The `driver` runs the guest in which such an image is made.
+    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
+    `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`. An
+    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
+    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
+    wanted["network"] = _network(network, publish)
     wanted["allow"] = tuple(Path(place) for place in allow)
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
@@ -57,7 +63,7 @@ def describe(
         found = catalogue.ensure(image, progress, driver=driver)
         words = [found.manifest.append]
         if found.disk is None:
-            words += _words(plugged, agent)
+            words += _words(plugged, agent, wanted["network"])
         else:
             root = () if own_root else (DiskSpec(base=found.disk),)
             wanted |= {"disks": (*root, *plugged), "from_disk": True}
@@ -84,14 +90,21 @@ def agent_in(image: str | None) -> str:
     return catalogue.locate(image).manifest.agent
 
 
-def _words(disks: Sequence[DiskSpec], agent: bool) -> list[str]:
+def _words(disks: Sequence[DiskSpec], agent: bool, network: NetworkSpec) -> list[str]:
     """What our own init is told."""
     on_mmio = any(disk.bus is VirtioBus.MMIO for disk in disks)
     return [
         f"hospes.agent={AGENT_CONSOLE}" if agent else "",
         "hospes.disks" if disks else "",
         "hospes.mmio" if on_mmio else "",
+        "hospes.network" if network.kind != NetworkKind.NONE else "",
     ]
+
+
+def _network(wanted: str | NetworkSpec, publish: Sequence[str]) -> NetworkSpec:
+    if isinstance(wanted, NetworkSpec):
+        return replace(wanted, publish=(*wanted.publish, *map(parse_publication, publish)))
+    return NetworkSpec(parse_network(wanted), publish=tuple(map(parse_publication, publish)))
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
