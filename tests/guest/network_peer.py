@@ -132,9 +132,8 @@ class Peer:
         port, target = struct.unpack_from(">HH", payload)
         operation, block = struct.unpack_from(">HH", payload, 8)
         if target == TFTP_PORT:
-            options = b"\0\x06blksize\x001400\0" 
-            if operation == 1 or operation == 2:
-                self.put_datagram(source, port, options)
+            if operation in (1, 2):
+                self.put_datagram(source, port, b"\0\x06blksize\x001400\0")
         elif operation == 3:
             self.uploaded += payload[12:]
             self.put_datagram(source, port, struct.pack(">HH", 4, block))

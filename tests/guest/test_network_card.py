@@ -2,13 +2,12 @@
 
 import hashlib
 import random
-import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from tests.guest.kernel_log import COMMAND, LINE
+from tests.guest.network_peer import MAC as MAC_OF_PEER
 from tests.guest.network_peer import SINK_PORT, SOURCE_PORT, Peer
 
 from hospes import Machine
@@ -26,6 +25,12 @@ UP = "ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip addr show d
 ERROR_LEVEL = 3
 FEATURES_OFFERED = (0, 1, 2, 5, 7, 8, 11, 12, 15, 16, 17, 18, 19, 22, 23, 28, 29, 32, 34, 40)
 COUNTS = "cd /sys/class/net/eth0/statistics; for f in *_errors *_dropped; do cat $f; done"
+
+
+def errors(raw: str) -> list[str]:
+    """The lines of a kernel's log that are errors or worse."""
+    lines = [(line, LINE.match(line)) for line in raw.splitlines()]
+    return [line for line, match in lines if match and int(match[1]) & 7 <= ERROR_LEVEL]
 
 
 @dataclass
@@ -59,14 +64,9 @@ def pair(tiny: Image) -> Iterator[Pair]:
         assert f"link/ether {MAC}" in pair.run(UP)
         assert "inet 10.0.2.15/24" in pair.run("ip addr show dev eth0")
         yield pair
-        errors = [
-            line
-            for line in pair.run(COMMAND).splitlines()
-            if (match := LINE.match(line)) and int(match[1]) & 7 <= ERROR_LEVEL
-        ]
-        assert errors == []
+        assert errors(pair.run(COMMAND)) == []
         assert set(pair.run(COUNTS).split()) == {"0"}
-        assert (pair.card.counts.sent_dropped, vm.core._powered.board.bus.exits() != {}) == (0, True)
+        assert pair.card.counts.sent_dropped == 0
     assert len(peers) == 1
     assert peers[0].closed
 
@@ -100,17 +100,19 @@ def test_ten_megabytes_to_the_guest(pair: Pair) -> None:
 
 def test_ten_megabytes_from_the_guest(pair: Pair) -> None:
     pair.run(f"nc 10.0.2.2 {SOURCE_PORT} </dev/null >/tmp/data")
-    pair.run(f"nc 10.0.2.2 {SINK_PORT} </tmp/data; rm /tmp/data")
+    pair.run(f"nc 10.0.2.2 {SINK_PORT} -e cat /tmp/data; rm /tmp/data")
     assert pair.peer.digests == [DIGEST]
     assert (1, 1) in pair.peer.kinds
     assert pair.peer.longest > 30_000
 
 
 def test_datagrams(pair: Pair) -> None:
-    said = pair.run("cd /tmp; tftp -g -b 1400 -r data 10.0.2.2; sha256sum data; wc -c <data")
-    assert said.split()[0] == DIGEST
+    pair.peer.data = DATA[:1_000_000]
+    digest = hashlib.sha256(pair.peer.data).hexdigest()
+    got = pair.run("cd /tmp; tftp -g -b 1400 -r data 10.0.2.2; sha256sum data")
+    assert got.split()[0] == digest
     pair.run("cd /tmp; tftp -p -b 1400 -l data -r data 10.0.2.2; rm data")
-    assert hashlib.sha256(pair.peer.uploaded).hexdigest() == DIGEST
+    assert hashlib.sha256(pair.peer.uploaded).hexdigest() == digest
 
 
 def test_the_cable_is_pulled_and_put_back(pair: Pair) -> None:
@@ -122,28 +124,26 @@ def test_the_cable_is_pulled_and_put_back(pair: Pair) -> None:
     assert "1 packets received" in pair.run("ping -c 1 10.0.2.2")
 
 
-def test_who_may_see_what(pair: Pair) -> None:
-    """A frame for another card is seen when the driver asks for all, and not before."""
-    address = bytes.fromhex("020000000099")
-    frame = bytes(12) + address + bytes.fromhex("020000000002") + b"\x88\xb5" + bytes(60)
-    for mode, seen in (("off", 0), ("on", 1), ("off", 1)):
-        pair.run(f"ip link set eth0 promisc {mode}; sleep 0.2")
+def test_a_frame_for_another_card_is_seen_only_when_the_driver_asks_for_all(pair: Pair) -> None:
+    others = bytes.fromhex("020000000099")
+    frame = bytes(12) + others + MAC_OF_PEER + b"\x88\xb5" + bytes(60)
+    for mode in ("off", "on", "off"):
+        pair.run(f"ip link set eth0 promisc {mode}")
         before = pair.card.counts.received_frames
         pair.vm.core._call(lambda: pair.peer.queue.append(frame))
         pair.peer.ring()
-        pair.run("sleep 0.1")
+        pair.run("ping -c 1 10.0.2.2")
         assert not pair.peer.queue
-        assert pair.card.counts.received_frames - before == (mode == "on")
-        assert (pair.card.counts.received_dropped > 0) or seen
+        assert pair.card.counts.received_frames - before == (mode == "on") + 1
+        assert pair.card.settings.promiscuous == (mode == "on")
 
 
 def test_a_new_address_and_a_driver_that_goes_and_comes(pair: Pair) -> None:
-    pair.run("ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:77; " + UP[UP.index("ip link"):])
-    assert pair.card.settings.mac.hex(":") == "02:00:00:00:00:77"
+    other = "02:00:00:00:00:77"
+    pair.run(f"ip link set eth0 down; ip link set eth0 address {other}; ip link set eth0 up")
+    assert pair.card.settings.mac.hex(":") == other
     assert "1 packets received" in pair.run("ping -c 1 10.0.2.2")
-    pair.run("rmmod virtio_net; modprobe virtio_net; until [ -d /sys/class/net/eth0 ]; do sleep 0.1; done")
+    pair.run("rmmod virtio_net; modprobe virtio_net; until [ -d /sys/class/net/eth0 ]; do :; done")
     assert pair.card.settings.mac.hex(":") == MAC
     pair.run(UP)
     assert "1 packets received" in pair.run("ping -c 1 10.0.2.2")
-    assert re.search(r"tx-0", pair.run("ls /sys/class/net/eth0/queues"))
-    assert threading.active_count() < 20

@@ -33,6 +33,8 @@ _PLAIN: Final = bytes(COUNT_OFFSET)
 _IPV4_HEADER: Final = 0x45
 _TCP, _UDP = 6, 17
 _FRAGMENT: Final = 0x3FFF
+_PORTS_END: Final = 50
+"""Of IPv4, the shorter one; a part of a key is no worse than a whole one."""
 
 
 def is_sound(frame: bytes, features: int, plain_bytes_max: int) -> bool:
@@ -75,6 +77,8 @@ def is_agreed(frame: bytes, offloads: int, plain_bytes_max: int) -> bool:
 
 def flow_of_sent(frame: bytes) -> bytes:
     """Addresses and ports of a frame, from the guest's to the other; b"" if it has none."""
+    if len(frame) < _PORTS_END:
+        return b""
     kind = frame[TYPE]
     if kind == IPV4:
         return frame[38:50] if _has_ports(frame) else frame[38:46]
