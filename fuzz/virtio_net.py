@@ -12,9 +12,10 @@ from hospes.base.errors import GuestError
 from hospes.devices.bus import Bus
 from hospes.devices.virtio.function import RING_PACKED, RING_RESET, VERSION_1, VirtioFunction
 from hospes.devices.virtio.mmio import VirtioMmio
-from hospes.devices.virtio.net import FETCHED_MAX, FLOWS_MAX, STEP_FRAMES, VirtioNet
+from hospes.devices.virtio.net import FETCHED_MAX, STEP_FRAMES, VirtioNet
 from hospes.devices.virtio.net_control import TABLE_MAX
 from hospes.devices.virtio.net_frame import FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER
+from hospes.devices.virtio.net_steering import FLOWS_MAX
 from hospes.devices.virtio.packed import AVAIL, USED
 
 SLOT = 0x1000_1000
@@ -90,7 +91,7 @@ def case(chance: random.Random) -> None:
             if chance.random() < 0.6:
                 bus.tick()
             assert len(device.held) <= FETCHED_MAX
-            assert len(device.flows) <= FLOWS_MAX
+            assert len(device.steering.flows) <= FLOWS_MAX
             for table in (device.settings.unicast, device.settings.multicast):
                 assert table is None or len(table) <= TABLE_MAX
         if chance.random() < 0.3:

@@ -4,10 +4,10 @@ import struct
 
 import pytest
 from tests.devices.virtio.net_driver import BROADCAST, MAC, MODELS, NetDriver, plain
-from tests.devices.virtio.test_net_frame import ipv4
+from tests.devices.virtio.test_net_steering import ipv4
 
 from hospes.devices.virtio.function import NEEDS_RESET
-from hospes.devices.virtio.net import FLOWS_MAX, MRG_RXBUF
+from hospes.devices.virtio.net import MRG_RXBUF
 from hospes.devices.virtio.net_control import (
     CTRL_MAC_ADDR,
     CTRL_RX,
@@ -17,6 +17,7 @@ from hospes.devices.virtio.net_control import (
     TABLE_MAX,
 )
 from hospes.devices.virtio.net_frame import GUEST_CSUM, GUEST_TSO4, GUEST_TSO6
+from hospes.devices.virtio.net_steering import FLOWS_MAX
 
 OK, ERR = 0, 1
 OTHER, GROUP = bytes.fromhex("0200000000ee"), bytes.fromhex("33330000000e")
@@ -185,7 +186,7 @@ def test_flows_are_bounded(four: NetDriver) -> None:
     assert four.command(4, 0, b"\4\0") == OK
     for n in range(FLOWS_MAX + 10):
         four.send(ipv4(1, n, (4000, 80)))
-    assert len(four.device.flows) == FLOWS_MAX
+    assert len(four.device.steering.flows) == FLOWS_MAX
 
 
 def test_a_pair_without_buffers_is_waited_for_until_it_is_gone(four: NetDriver) -> None:

@@ -32,13 +32,11 @@ from hospes.devices.virtio.net_frame import (
     HOST_TSO4,
     HOST_TSO6,
     LINK_BYTES,
-    any_pair,
-    flow_of_received,
-    flow_of_sent,
     is_agreed,
     is_sound,
 )
 from hospes.devices.virtio.net_receive import Placing, place
+from hospes.devices.virtio.net_steering import Steering
 from hospes.devices.virtio.queue import Chain
 
 MTU, MAC, MRG_RXBUF, STATUS = 1 << 3, 1 << 5, 1 << 15, 1 << 16
@@ -48,7 +46,6 @@ STEP_BYTES: Final = 1 << 20
 """How much one step moves in one direction; the rest follows at the next tick."""
 FETCHED_MAX: Final = 16
 """Frames taken from the network at a time, which wait here if there are no buffers for them."""
-FLOWS_MAX: Final = 1024
 MTU_MIN, MTU_MAX = 68, 65535
 _OFFLOADS: Final = (
     (GUEST_CSUM, Offload.CHECKSUM),
@@ -78,7 +75,7 @@ class VirtioNet(VirtioFunction):
     """eth0 in Linux, with `pairs` of queues and the address `mac`; `mtu` is told if it is given.
 
     Frames for the guest stay in the back end until there are buffers: FETCHED_MAX of them are here
-    at most. A frame goes to the pair of queues from which the guest last sent one of its flow.
+    at most.
     """
 
     device_id = 1
@@ -89,7 +86,7 @@ class VirtioNet(VirtioFunction):
     busy: set[int]            # queues with more to send
     starved: int              # the queue that has no buffer for held[0]; -1 for none
     held: list[bytes]         # taken from the back end
-    flows: dict[bytes, int]   # pair of queues by flow, in the order they were first used
+    steering: Steering
 
     def __init__(
         self,
@@ -119,7 +116,7 @@ class VirtioNet(VirtioFunction):
         super().reset()
         self.settings = NetSettings(self._mac)
         self.busy, self.starved = set(), -1
-        self.held, self.flows = [], {}
+        self.held, self.steering = [], Steering()
 
     def forget(self, index: int) -> None:
         """What was known of a queue holds no longer."""
@@ -228,17 +225,10 @@ class VirtioNet(VirtioFunction):
                 counts.sent_frames += 1
                 counts.sent_bytes += len(frame) - HEADER.size
                 if self.settings.pairs > 1:
-                    self._learn(flow_of_sent(frame), index // 2)
+                    self.steering.learn(frame, index // 2)
                 return frame
         counts.sent_dropped += 1
         return None
-
-    def _learn(self, flow: bytes, pair: int) -> None:
-        """Answers go where the guest has sent from (5.1.6.5.5)."""
-        flows = self.flows
-        if flow not in flows and len(flows) == FLOWS_MAX:
-            del flows[next(iter(flows))]
-        flows[flow] = pair
 
     def _can_receive(self) -> bool:
         ready = self.running and self.link_up and self.starved < 0
@@ -255,7 +245,8 @@ class VirtioNet(VirtioFunction):
             frame = self.held[0]
             outcome = Placing.TOO_LONG
             if self._wants(frame):
-                index = self._queue_for(frame)
+                pairs = self.settings.pairs
+                index = 2 * self.steering.pair_for(frame, pairs) if pairs > 1 else 0
                 outcome = place(self.queue(index), self._memory, frame, mergeable)
                 if outcome is Placing.WAITS:
                     self.starved = index
@@ -284,15 +275,6 @@ class VirtioNet(VirtioFunction):
             return False
         agreed = is_agreed(frame, self.settings.offloads, self._plain_bytes_max)
         return agreed and self.settings.passes(frame)
-
-    def _queue_for(self, frame: bytes) -> int:
-        """The receive queue of a frame's flow."""
-        pairs = self.settings.pairs
-        if pairs == 1:
-            return 0
-        flow = flow_of_received(frame)
-        pair = self.flows.get(flow, pairs)
-        return 2 * (pair if pair < pairs else any_pair(flow, pairs))
 
     def _obey(self) -> None:
         """Carry commands out; there are at most as many as the queue is long."""

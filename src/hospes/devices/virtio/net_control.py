@@ -13,7 +13,6 @@ from hospes.devices.virtio.net_frame import (
     GUEST_TSO6,
     TARGET,
     TYPE,
-    VLAN,
 )
 
 CTRL_GUEST_OFFLOADS, CTRL_VQ, CTRL_RX, CTRL_VLAN = 1 << 2, 1 << 17, 1 << 18, 1 << 19
@@ -26,6 +25,7 @@ TABLE_MAX: Final = 64
 """Addresses of a kind that are told apart; if there are more, all pass, as may be (5.1.6.5.2)."""
 VLANS: Final = 1 << 12
 MAC_BYTES: Final = 6
+VLAN: Final = b"\x81\x00"
 BROADCAST: Final = b"\xff" * MAC_BYTES
 _TAG: Final = slice(FRAME_BYTES_MIN, FRAME_BYTES_MIN + 2)
 _GROUP: Final = 1
