@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from hospes.base.progress import Progress, silent
 from hospes.guests.debian_recipe import Driver
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT, Image
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
@@ -56,29 +56,41 @@ def describe(
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
     wanted["network"] = _network(network, publish)
     wanted["allow"] = tuple(Path(place) for place in allow)
+    wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
         from hospes.guests import catalogue
 
         found = catalogue.ensure(image, progress, driver=driver)
-        words = [found.manifest.append]
-        if found.disk is None:
-            words += _words(plugged, agent, wanted["network"])
-        else:
-            root = () if own_root else (DiskSpec(base=found.disk),)
-            wanted |= {"disks": (*root, *plugged), "from_disk": True}
-        wanted["ports"] = ports or found.manifest.agent == QEMU_AGENT
-        words.append(append)
-        wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
-        wanted["memory_bytes"] = found.manifest.memory_bytes
+        wanted |= _with_image(found, wanted, agent, own_root)
     else:
-        wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
-        wanted["append"] = append
+        wanted["kernel"] = kernel and Path(kernel)
         wanted["from_disk"] = kernel is None and bios is None and bool(disks)
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def _with_image(
+    found: Image, wanted: dict[str, Any], agent: bool, own_root: bool
+) -> dict[str, Any]:
+    """What becomes different of what is wanted when an image is booted."""
+    manifest, disks = found.manifest, wanted["disks"]
+    words = [manifest.append]
+    if found.disk is None:
+        words += _words(disks, agent, wanted["network"])
+    elif not own_root:
+        disks = (DiskSpec(base=found.disk), *disks)
+    words.append(wanted["append"])
+    return {
+        "kernel": found.kernel,
+        "initrd": wanted["initrd"] or found.initrd,
+        "append": fit_terminal(" ".join(filter(None, words)), manifest.terminals),
+        "memory_bytes": manifest.memory_bytes,
+        "disks": disks,
+        "from_disk": found.disk is not None,
+        "ports": wanted["ports"] or manifest.agent == QEMU_AGENT,
+    }
 
 
 def agent_in(image: str | None) -> str:
