@@ -13,6 +13,7 @@ from hospes.api import Machine, Result, describe
 from hospes.base.errors import HospesError
 from hospes.guests.store import Image, Manifest
 from hospes.spec.disk import DiskSpec
+from hospes.spec.net import NO_NETWORK
 from hospes.spec.vm import EngineKind, VmSpec
 
 EMPTY = Path("/dev/null")
@@ -123,3 +124,16 @@ def test_results_are_text_and_bytes() -> None:
     result = Result(0, b"caf\xc3\xa9 \xff", b"")
     assert result.stdout == "café \N{REPLACEMENT CHARACTER}"
     assert result.stderr == ""
+
+
+def test_describe_a_network() -> None:
+    spec = describe(kernel="k", network="nat", publish=["8080:80", "5353:53/udp"])
+    assert spec.network.kind == "nat"
+    assert [tuple(published) for published in spec.network.publish] == [
+        ("127.0.0.1", 8080, 80, "tcp"), ("127.0.0.1", 5353, 53, "udp"),
+    ]  # fmt: skip
+    assert describe(kernel="k").network == NO_NETWORK
+    added = describe(kernel="k", network=spec.network, publish=["9:9"]).network
+    assert len(added.publish) == 3
+    with pytest.raises(HospesError, match="add --network nat"):
+        describe(kernel="k", publish=["8080:80"])

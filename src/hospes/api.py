@@ -20,6 +20,7 @@ from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.machine.balloon import MemoryStatistics
+from hospes.machine.cable import OpenNetwork
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
@@ -104,7 +105,7 @@ class Machine:
 
     Takes the arguments of `describe`, or a VmSpec in place of the image's name. Any thread may
     call; commands run one at a time. `on_remark` is called, by any thread, with each of `remarks`
-    when it comes.
+    when it comes. `open_network` makes what the network card is plugged into.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Machine:
         *,
         progress: Progress = silent,
         on_remark: Callable[[str], None] | None = None,
+        open_network: OpenNetwork | None = None,
         **wanted: Any,
     ) -> None:
         if isinstance(image, VmSpec):
@@ -127,6 +129,7 @@ class Machine:
             self.spec,
             progress=progress,
             find_boot=_find_boot if self.spec.from_disk else None,
+            open_network=open_network,
             on_remark=on_remark,
             on_clock=self._clock_is_wrong,
         )

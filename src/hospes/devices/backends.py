@@ -1,6 +1,7 @@
 """What devices ask of the world outside the machine, as Protocols other rooms satisfy."""
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import IntFlag
 from typing import Protocol
 
 
@@ -121,6 +122,48 @@ class BlockBackend(Protocol):
 
     def write_zeroes(self, offset: int, length: int, /, *, unmap: bool) -> None:
         """Make the range read as zeros; with unmap, its space may be given back."""
+        ...
+
+
+class Offload(IntFlag):
+    """What a network may leave to a guest's driver in the frames it receives."""
+
+    CHECKSUM = 1      # flags may have NEEDS_CSUM or DATA_VALID
+    TSO4 = 2          # frames may be TCP over IPv4 yet to be cut into segments
+    TSO6 = 4          # the same over IPv6
+
+
+class NetworkBackend(Protocol):
+    """The other end of a network card's cable, called by the machine's thread.
+
+    A frame is a virtio_net_hdr of 12 bytes (virtio 1.2, section 5.1.6, little-endian: flags,
+    gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers) and then the Ethernet frame,
+    which may have up to 64 KiB behind its own header if gso_type is set. In frames from the guest
+    the places of checksums lie inside; hdr_len is a hint, num_buffers and flags other than
+    NEEDS_CSUM mean nothing. In frames for it num_buffers is set by the card. The machine is rung
+    when frames wait that did not before, and when the link has changed.
+    """
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are frames for the guest."""
+        ...
+
+    @property
+    def link_up(self) -> bool:
+        """Whether the cable is plugged in."""
+        ...
+
+    def send(self, frames: Sequence[bytes], /) -> None:
+        """Frames from the guest; never waits."""
+        ...
+
+    def receive(self, limit: int, /) -> list[bytes]:
+        """Up to limit frames for the guest, in order; others stay until they are asked for."""
+        ...
+
+    def accept(self, offloads: int, /) -> None:
+        """What of Offload the driver wants from here on; a frame that needs more is dropped."""
         ...
 
 

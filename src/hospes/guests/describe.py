@@ -1,14 +1,16 @@
 """What a user gives, as the description of a machine that can be made: images become files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from hospes.base.progress import Progress, silent
 from hospes.guests.debian_recipe import Driver
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.guests.store import OWN_AGENT, QEMU_AGENT, Image
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
+from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
 
@@ -31,6 +33,8 @@ def describe(
     agent: bool = True,
     ports: bool = False,
     balloon: bool = False,
+    network: str | NetworkSpec = NetworkKind.NONE,
+    publish: Sequence[str] = (),
     own_root: bool = False,
     progress: Progress = silent,
     driver: Driver | None = None,
@@ -42,37 +46,51 @@ def describe(
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
-    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. An image's
-    root disk is the first one, with what is written gone at the end; with `own_root`, the first of
-    `disks` stands in for it. The `driver` runs the guest in which such an image is made.
+    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
+    `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`. An
+    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
+    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
+    wanted["network"] = _network(network, publish)
     wanted["allow"] = tuple(Path(place) for place in allow)
+    wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
         from hospes.guests import catalogue
 
         found = catalogue.ensure(image, progress, driver=driver)
-        words = [found.manifest.append]
-        if found.disk is None:
-            words += _words(plugged, agent)
-        else:
-            root = () if own_root else (DiskSpec(base=found.disk),)
-            wanted |= {"disks": (*root, *plugged), "from_disk": True}
-        wanted["ports"] = ports or found.manifest.agent == QEMU_AGENT
-        words.append(append)
-        wanted |= {"kernel": found.kernel, "initrd": Path(initrd) if initrd else found.initrd}
-        wanted["append"] = fit_terminal(" ".join(filter(None, words)), found.manifest.terminals)
-        wanted["memory_bytes"] = found.manifest.memory_bytes
+        wanted |= _with_image(found, wanted, agent, own_root)
     else:
-        wanted |= {"kernel": kernel and Path(kernel), "initrd": initrd and Path(initrd)}
-        wanted["append"] = append
+        wanted["kernel"] = kernel and Path(kernel)
         wanted["from_disk"] = kernel is None and bios is None and bool(disks)
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def _with_image(
+    found: Image, wanted: dict[str, Any], agent: bool, own_root: bool
+) -> dict[str, Any]:
+    """What becomes different of what is wanted when an image is booted."""
+    manifest, disks = found.manifest, wanted["disks"]
+    words = [manifest.append]
+    if found.disk is None:
+        words += _words(disks, agent, wanted["network"])
+    elif not own_root:
+        disks = (DiskSpec(base=found.disk), *disks)
+    words.append(wanted["append"])
+    return {
+        "kernel": found.kernel,
+        "initrd": wanted["initrd"] or found.initrd,
+        "append": fit_terminal(" ".join(filter(None, words)), manifest.terminals),
+        "memory_bytes": manifest.memory_bytes,
+        "disks": disks,
+        "from_disk": found.disk is not None,
+        "ports": wanted["ports"] or manifest.agent == QEMU_AGENT,
+    }
 
 
 def agent_in(image: str | None) -> str:
@@ -84,14 +102,21 @@ def agent_in(image: str | None) -> str:
     return catalogue.locate(image).manifest.agent
 
 
-def _words(disks: Sequence[DiskSpec], agent: bool) -> list[str]:
+def _words(disks: Sequence[DiskSpec], agent: bool, network: NetworkSpec) -> list[str]:
     """What our own init is told."""
     on_mmio = any(disk.bus is VirtioBus.MMIO for disk in disks)
     return [
         f"hospes.agent={AGENT_CONSOLE}" if agent else "",
         "hospes.disks" if disks else "",
         "hospes.mmio" if on_mmio else "",
+        "hospes.network" if network.kind != NetworkKind.NONE else "",
     ]
+
+
+def _network(wanted: str | NetworkSpec, publish: Sequence[str]) -> NetworkSpec:
+    if isinstance(wanted, NetworkSpec):
+        return replace(wanted, publish=(*wanted.publish, *map(parse_publication, publish)))
+    return NetworkSpec(parse_network(wanted), publish=tuple(map(parse_publication, publish)))
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:

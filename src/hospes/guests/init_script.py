@@ -11,6 +11,7 @@ ERRORS_PATH: Final = "run/hospes/errors"
 #   hospes.shell        a shell on the console although there is an agent
 #   hospes.disks        there are disks: have their driver before anything else runs
 #   hospes.mmio         some of them are in MMIO slots: have the slots' driver as well
+#   hospes.network      there is a network card: have its driver before anything else runs
 #   hospes.hostname=N   the machine's name instead of the image's
 # A word without a dot, such as TERM=xterm, reaches the shell as an environment variable: the
 # kernel itself sees to that.
@@ -31,6 +32,7 @@ for word in $line; do
 	hospes.agent=*) agent=${word#*=} ;;
 	hospes.disks) disks=virtio_blk ;;
 	hospes.mmio) slots=virtio_mmio ;;
+	hospes.network) network=virtio_net ;;
 	hospes.hostname=*) name=${word#*=} ;;
 	hospes.shell) shell=yes ;;
 	esac
@@ -46,8 +48,8 @@ cd /root
 		modprobe -q virtio_balloon
 	fi
 } &
-if [ "$disks" ]; then
-	modprobe -qa $slots $disks
+if [ "$disks$network" ]; then
+	modprobe -qa $slots $disks $network
 fi
 # A pipeline, not "&": what a background job starts would ignore SIGINT.
 if [ -z "$agent" ]; then

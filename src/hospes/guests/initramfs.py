@@ -25,12 +25,15 @@ ACCOUNTS: Final = (
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio, PCI and the console built
-# in, but not MMIO slots, the entropy device, disks and balloon.
+# in, but not MMIO slots, the entropy device, disks, balloon and network cards.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
     "drivers/block/virtio_blk",
     "drivers/virtio/virtio_balloon",
+    "drivers/net/virtio_net",
+    "drivers/net/net_failover",
+    "net/core/failover",
 )
 # Loaded by the kernel when one is mounted; with what each needs, before which that must be there.
 FILE_SYSTEMS: Final = MappingProxyType(
@@ -47,7 +50,13 @@ DISC: Final = MappingProxyType(
     {"fs/isofs/isofs": ("drivers/cdrom/cdrom",), "drivers/cdrom/cdrom": ()}
 )
 INSTALLER_MODULES: Final = (*MODULES, *DISC)
-NEEDED: Final = MappingProxyType({**FILE_SYSTEMS, **DISC})
+NETWORK: Final = MappingProxyType(
+    {
+        "drivers/net/virtio_net": ("drivers/net/net_failover", "net/core/failover"),
+        "drivers/net/net_failover": ("net/core/failover",),
+    }
+)
+NEEDED: Final = MappingProxyType({**FILE_SYSTEMS, **DISC, **NETWORK})
 ALIASES: Final = (
     ("fs-ext2", "ext4"),
     ("fs-ext3", "ext4"),

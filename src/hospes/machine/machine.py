@@ -17,6 +17,7 @@ from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles
 from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
+from hospes.machine.cable import Cable, OpenNetwork, plug_in
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
@@ -42,9 +43,10 @@ class Machine:
     Guest code and devices run on one thread; every method may be called from any. `console` and
     `agent` are its two serial consoles. `close`, or leaving the context, gives everything back.
     `files` are booted in place of the spec's; `find_boot` looks for them on the disks of a machine
-    that boots from those, at every power-on. `on_remark` is told, by any thread, what the user
-    should know of the disks, when it happens; `on_clock`, by the machine's thread, when an agent in
-    the guest could set its clock and the clock may be wrong: at its start, and after a pause.
+    that boots from those, at every power-on; `open_network` makes the network of one that has a
+    card, once. `on_remark` is told, by any thread, what the user should know of the disks, when it
+    happens; `on_clock`, by the machine's thread, when an agent in the guest could set its clock and
+    the clock may be wrong: at its start, and after a pause.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Machine:
         progress: Progress = silent,
         restart: bool = True,
         find_boot: FindBoot | None = None,
+        open_network: OpenNetwork | None = None,
         on_remark: Callable[[str], None] | None = None,
         on_clock: Callable[[], None] | None = None,
     ) -> None:
@@ -72,18 +75,22 @@ class Machine:
         self._ports = Ports(lambda: self.loop, self._mailbox.ring, on_clock)
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
-        self._outside = Outside(
-            clock or HostClock(),
-            entropy or HostEntropy(),
-            self.console,
-            self.agent,
-            progress,
-            self._disks.all,
-        )
+        self._cable: Cable | None = None
+        entropy = entropy or HostEntropy()
         try:
+            self._cable = plug_in(spec.network, open_network, self._mailbox.ring, entropy)
+            self._outside = Outside(
+                clock or HostClock(),
+                entropy,
+                self.console,
+                self.agent,
+                progress,
+                self._disks.all,
+                self._cable,
+            )
             self._system = self._power_on()
         except BaseException:
-            self._disks.close()
+            self._give_back()
             raise
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
@@ -357,6 +364,14 @@ class Machine:
             self._mailbox.sleep(STALL_SECONDS / 10)
             self._mailbox.carry_out()
 
+    def _give_back(self) -> None:
+        """Close what outlives a power cycle, whatever goes wrong on the way."""
+        try:
+            if self._cable is not None:
+                self._cable.network.close()
+        finally:
+            self._disks.close()
+
     def _finish(self) -> None:
         """The end: keep the last numbers, give back the rest."""
         system, self._system = self._system, None
@@ -365,7 +380,7 @@ class Machine:
                 self._last = (system.statistics(), [registers_of(hart) for hart in system.harts])
                 system.close()
         finally:
-            self._disks.close()
+            self._give_back()
         self._mailbox.close("the machine has stopped; start a new one")
         self.ending = self._stop or Ending(EndKind.USER)
         self._ended.set()

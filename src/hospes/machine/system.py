@@ -25,6 +25,7 @@ from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
 from hospes.machine.boards.surroundings import Surroundings
+from hospes.machine.cable import Cable
 from hospes.machine.console import Console
 from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
@@ -59,6 +60,7 @@ class Outside:
     agent: CharacterBackend
     progress: Progress = silent
     disks: Sequence[Disk] = ()
+    cable: Cable | None = None
 
 
 class System:
@@ -96,6 +98,7 @@ class System:
             on_power=self.switch,
             ports=[self._port(number) for number in range(spec.cpus)],
             disks=outside.disks,
+            cable=outside.cable,
         )
         board = virt.build(spec, files, surroundings)
         board.load(self.memory)

@@ -7,6 +7,7 @@ from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.spec.disk import DiskSpec
+from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.size import format_size
 
 CPUS_MAX: Final = 64
@@ -41,7 +42,8 @@ class VmSpec:
     With `from_disk` it boots what its disks hold, and the kernel only if they hold nothing.
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
-    consoles; with `balloon`, the guest can be asked to make do with less memory.
+    consoles; with `balloon`, the guest can be asked to make do with less memory. It has a network
+    card if `network` is of a kind that has one.
     """
 
     kernel: Path | None = None
@@ -57,6 +59,7 @@ class VmSpec:
     allow: tuple[Path, ...] = ()
     ports: bool = False
     balloon: bool = False
+    network: NetworkSpec = NO_NETWORK
 
     def __post_init__(self) -> None:
         _check_boot(self)

@@ -79,6 +79,27 @@ class Pair:
         self.answered.append((chain.head, written))
         self.used += chain.places
 
+    def answer_several(self) -> None:
+        """The device gives some back at once: the driver sees all of them or none."""
+        count = self.chance.randrange(len(self.taken) + 1)
+        self.chance.shuffle(self.taken)
+        chains, self.taken = self.taken[:count], self.taken[count:]
+        done = [(chain, self.chance.randrange(chain.writable_bytes + 1)) for chain in chains]
+        if done:
+            self.queue.complete_all(done)
+        self.answered += [(chain.head, written) for chain, written in done]
+        self.used += sum(chain.places for chain in chains)
+
+    def look_ahead(self) -> None:
+        """The device takes some and puts them back."""
+        started = self.queue.state.next_avail
+        for number, *_ in self.sent[: self.chance.randrange(4)]:
+            chain = self.queue.peek()
+            assert chain is not None
+            assert chain.head == number
+            self.queue.advance()
+        self.queue.put_back(started)
+
     def tell(self) -> None:
         """The device asks whether to interrupt; with an event index that has one right answer."""
         before, self.told_at = self.told_at, self.used
@@ -112,7 +133,8 @@ def test_random_traffic(ram, kind: str, event_index: bool) -> None:
     pair = Pair(ram, kind, event_index, chance)
     pair.collect()
     actions = (pair.offer, pair.offer, pair.take, pair.answer, pair.tell, pair.collect)
-    for _ in range(12_000):
+    actions = (*actions, pair.offer, pair.take, pair.answer_several, pair.look_ahead)
+    for _ in range(16_000):
         chance.choice(actions)()
     while pair.sent or pair.taken:
         pair.take()

@@ -5,7 +5,7 @@ It is given back where the device's own position is, both bits being the device'
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hospes.base.errors import GuestError
@@ -17,6 +17,7 @@ from hospes.devices.virtio.queue import (
     Chain,
     Virtqueue,
     chain_of,
+    chain_of_one,
 )
 
 AVAIL: Final = 1 << 7
@@ -52,7 +53,7 @@ class PackedQueue(Virtqueue):
             table = self._table(first[0], first[1])
             self._next = chain_of(first[2], _DESCRIBED.iter_unpack(table))
         elif not flags & NEXT:
-            self._next = chain_of(first[2], ((first[0], first[1], flags),))
+            self._next = chain_of_one(first[2], first[0], first[1], flags)
         else:
             parts = list(self._descriptors(place))
             described = [(gpa, length, bits) for gpa, length, _, bits in parts]
@@ -67,15 +68,19 @@ class PackedQueue(Virtqueue):
     def complete(self, chain: Chain, written: int) -> None:
         """As every queue's: one descriptor tells of all that the request took."""
         state = self.state
-        size, at = state.size, state.next_used
-        place, flags = (at, AVAIL | USED) if at < size else (at - size, 0)
-        if written:
-            flags |= WRITE
-        # The flags make it the driver's: they go with the rest in one aligned store of 8 bytes.
-        gpa = state.descriptors_gpa + DESCRIPTOR.size * place + 8
-        self._write(gpa, _GIVEN_BACK.pack(written, chain.head, flags))
-        state.next_used = (at + chain.places) % (2 * size)
+        self._give_back(state.next_used, chain, written)
+        state.next_used = (state.next_used + chain.places) % (2 * state.size)
         state.untold += chain.places
+
+    def complete_all(self, done: Sequence[tuple[Chain, int]]) -> None:
+        """As every queue's: the driver looks at the first, which is written last."""
+        state = self.state
+        turn, moved = 2 * state.size, sum(chain.places for chain, _ in done)
+        at = state.next_used = (state.next_used + moved) % turn
+        state.untold += moved
+        for chain, written in reversed(done):
+            at = (at - chain.places) % turn
+            self._give_back(at, chain, written)
 
     def listen(self) -> None:
         """As every queue's; without the event index drivers always tell."""
@@ -98,6 +103,15 @@ class PackedQueue(Virtqueue):
         at = event & ~EVENT_WRAP if event & EVENT_WRAP else (event & ~EVENT_WRAP) + size
         behind: int = (state.next_used - at - 1) % (2 * size)
         return behind < moved
+
+    def _give_back(self, at: int, chain: Chain, written: int) -> None:
+        size = self.state.size
+        place, flags = (at, AVAIL | USED) if at < size else (at - size, 0)
+        if written:
+            flags |= WRITE
+        # The flags make it the driver's: they go with the rest in one aligned store of 8 bytes.
+        gpa = self.state.descriptors_gpa + DESCRIPTOR.size * place + 8
+        self._write(gpa, _GIVEN_BACK.pack(written, chain.head, flags))
 
     def _at(self, place: int) -> tuple[int, int, int, int]:
         """Address, length, number and flags of the descriptor at a place in the ring."""

@@ -6,7 +6,7 @@ out wrongly raises GuestError; how much one step can do is bounded by the queue'
 
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -86,6 +86,14 @@ class Virtqueue(ABC):
         """Give a request back with the number of bytes written to it."""
 
     @abstractmethod
+    def complete_all(self, done: Sequence[tuple[Chain, int]]) -> None:
+        """Give several requests back as `complete` would, for the driver all at once."""
+
+    def put_back(self, position: int) -> None:
+        """Undo every `advance` since `state.next_avail` was this; none may be completed."""
+        self.state.next_avail = position
+
+    @abstractmethod
     def listen(self) -> None:
         """Ask to be told of the next request."""
 
@@ -138,6 +146,10 @@ class SplitQueue(Virtqueue):
                 raise GuestError(f"{waiting} requests in a queue of {state.size}")
             self._offered = offered
         head = self._u16(state.driver_gpa + 4 + 2 * (at % state.size))
+        if head < state.size:
+            gpa, length, flags, _ = self._at(head)
+            if not flags & (NEXT | INDIRECT):
+                return chain_of_one(head, gpa, length, flags)
         return chain_of(head, self._descriptors(head))
 
     def advance(self) -> None:
@@ -151,6 +163,19 @@ class SplitQueue(Virtqueue):
         self._write(state.device_gpa + 4 + 8 * (at % state.size), _USED.pack(chain.head, written))
         state.next_used = at = (at + 1) & _WRAP
         state.untold += 1
+        self._write(state.device_gpa + 2, _U16.pack(at))
+
+    def complete_all(self, done: Sequence[tuple[Chain, int]]) -> None:
+        """As every queue's: the index moves once."""
+        state = self.state
+        at, size = state.next_used, state.size
+        entries = b"".join([_USED.pack(chain.head, written) for chain, written in done])
+        place, ring_gpa = at % size, state.device_gpa + 4
+        before_end = 8 * (size - place)
+        self._write(ring_gpa + 8 * place, entries[:before_end])
+        self._write(ring_gpa, entries[before_end:])
+        state.next_used = at = (at + len(done)) & _WRAP
+        state.untold += len(done)
         self._write(state.device_gpa + 2, _U16.pack(at))
 
     def listen(self) -> None:
@@ -177,8 +202,7 @@ class SplitQueue(Virtqueue):
         for _ in range(state.size):
             if index >= state.size:
                 raise GuestError(f"descriptor {index} in a queue of {state.size}")
-            place_gpa = state.descriptors_gpa + DESCRIPTOR.size * index
-            gpa, length, flags, index = DESCRIPTOR.unpack(self._read(place_gpa, DESCRIPTOR.size))
+            gpa, length, flags, index = self._at(index)
             if flags & INDIRECT:
                 if flags & NEXT:
                     raise GuestError("an indirect descriptor that goes on")
@@ -201,6 +225,12 @@ class SplitQueue(Virtqueue):
                 return
         raise GuestError("an indirect chain is longer than its table")
 
+    def _at(self, index: int) -> tuple[int, int, int, int]:
+        """Address, length, flags and successor of a descriptor."""
+        gpa = self.state.descriptors_gpa + DESCRIPTOR.size * index
+        found: tuple[int, int, int, int] = DESCRIPTOR.unpack(self._read(gpa, DESCRIPTOR.size))
+        return found
+
     def _u16(self, gpa: int) -> int:
         return int.from_bytes(self._read(gpa, 2), "little")
 
@@ -216,6 +246,13 @@ def chain_of(head: int, descriptors: Iterable[Described], places: int = 1) -> Ch
     parts = tuple(zip(gpas, lengths, strict=True))
     readable_bytes, writable_bytes = sum(lengths[:first]), sum(lengths[first:])
     return Chain(head, parts[:first], parts[first:], readable_bytes, writable_bytes, places)
+
+
+def chain_of_one(head: int, gpa: int, length: int, flags: int) -> Chain:
+    """A request of one part."""
+    if flags & WRITE:
+        return Chain(head, (), ((gpa, length),), 0, length)
+    return Chain(head, ((gpa, length),), (), length)
 
 
 def spans(parts: tuple[Part, ...], offset: int, limit: int) -> Iterator[Part]:

@@ -17,13 +17,16 @@ from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.net import VirtioNet
 from hospes.devices.virtio.ports import VirtioPorts
 from hospes.machine.boards.surroundings import BoardDisk, Surroundings
 from hospes.spec.disk import VirtioBus
+from hospes.spec.net import NetworkKind
 from hospes.spec.ports import PORT_NAMES
 from hospes.spec.vm import VmSpec
 
 DISK_QUEUES_MAX: Final = 4
+NETWORK_PAIRS_MAX: Final = 4
 
 
 class Unconnected:
@@ -38,7 +41,7 @@ class Fit:
     """What a device is made from: the board's surroundings and what the board itself has for it.
 
     `memory` is how the device reaches RAM, `irq` its interrupt line; `console` is the stream of the
-    serial port, `agent` that of the second console.
+    serial port, `agent` that of the second console. `cpus` is how many the machine has.
     """
 
     outside: Surroundings
@@ -46,6 +49,7 @@ class Fit:
     console: CharacterStream
     agent: CharacterStream
     irq: Irq
+    cpus: int = 1
 
 
 def always(spec: VmSpec) -> bool:
@@ -61,6 +65,20 @@ def with_ports(spec: VmSpec) -> bool:
 def ballooning(spec: VmSpec) -> bool:
     """Machines whose guests can be asked to make do with less memory."""
     return spec.balloon
+
+
+def with_network(spec: VmSpec) -> bool:
+    """Machines that are part of a network."""
+    return spec.network.kind != NetworkKind.NONE
+
+
+def make_network_card(fit: Fit) -> VirtioNet:
+    """With a pair of queues for each processor, up to a few."""
+    cable = fit.outside.cable
+    if cable is None:
+        raise ValueError("a machine with a network card has no cable")
+    pairs = min(fit.cpus, NETWORK_PAIRS_MAX)
+    return VirtioNet(fit.memory, cable.network, cable.mac, pairs=pairs)
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,7 @@ CATALOGUE: Final[tuple[Line, ...]] = (
     Virtio("agent", lambda fit: VirtioConsole(fit.memory, fit.agent)),
     Virtio("ports", lambda fit: VirtioPorts(fit.memory, PORT_NAMES), wanted=with_ports),
     Virtio("balloon", lambda fit: VirtioBalloon(fit.memory, fit.outside.clock), wanted=ballooning),
+    Virtio("network", make_network_card, wanted=with_network),
 )
 """In the order of their slots. Addresses are those of QEMU's board of this name, if it has one.
 

@@ -1,4 +1,4 @@
-"""What a board is plugged into: memory, harts, clock, consoles, disks."""
+"""What a board is plugged into: memory, harts, clock, consoles, disks, network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from hospes.devices.backends import (
     DiscardableMemory,
     EntropySource,
     Executor,
+    NetworkBackend,
 )
 from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerCallback
@@ -35,6 +36,20 @@ class BoardDisk(Protocol):
         ...
 
 
+class BoardNetwork(Protocol):
+    """What a network card is plugged into, and the card's address."""
+
+    @property
+    def mac(self) -> bytes:
+        """Six bytes."""
+        ...
+
+    @property
+    def network(self) -> NetworkBackend:
+        """Where frames go."""
+        ...
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a board is plugged into; one entry per hart in `lines` and, for AIA, in `ports`."""
@@ -49,3 +64,4 @@ class Surroundings:
     on_power: PowerCallback
     ports: Sequence[MessagePort] = ()
     disks: Sequence[BoardDisk] = ()
+    cable: BoardNetwork | None = None

@@ -15,6 +15,7 @@ from hospes.devices.stream import CharacterStream
 from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
+from hospes.devices.virtio.net import VirtioNet
 from hospes.devices.virtio.pci import VirtioPci
 from hospes.devices.virtio.ports import VirtioPorts
 from hospes.firmware import fdt
@@ -77,6 +78,12 @@ class Board:
         function = self.functions.get("balloon")
         return function if isinstance(function, VirtioBalloon) else None
 
+    @property
+    def network(self) -> VirtioNet | None:
+        """The network card, if the machine has one."""
+        function = self.functions.get("network")
+        return function if isinstance(function, VirtioNet) else None
+
     def settle(self) -> None:
         """After the parts' state was restored: let what depends on it follow."""
         for function in self.pci.values():
@@ -97,7 +104,7 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     console = CharacterStream(outside.console, outside.clock)
     agent = CharacterStream(outside.agent, outside.clock)
     assembly = _Assembly(spec, bus, interrupts)
-    fit = Fit(outside, outside.memory, console, agent, Unconnected())
+    fit = Fit(outside, outside.memory, console, agent, Unconnected(), spec.cpus)
     for line in lines_for(spec, outside):
         assembly.add(line, fit)
     assembly.leave_slots_empty()

@@ -1,0 +1,151 @@
+"""What a user asks for when asking for a network: its kind, an address, ports of the host."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from hospes.base.errors import HospesError
+
+HOST_ADDRESS: Final = "127.0.0.1"
+"""Where a port is published if nothing is said: for the host itself only."""
+PORT_MAX: Final = 65535
+_PUBLICATION: Final = re.compile(
+    r"(?:(?P<address>\[[^]]*\]|[^:/]*):)?(?P<host>[0-9]+):(?P<guest>[0-9]+)(?:/(?P<protocol>\w+))?",
+    re.ASCII,
+)
+_MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
+_LOCAL, _GROUP = 2, 1
+"""Bits of an address' first byte (IEEE 802, section 8)."""
+
+
+class NetworkKind(StrEnum):
+    """What a machine's network card is joined to."""
+
+    NONE = "none"
+    NAT = "nat"
+
+
+class TransportKind(StrEnum):
+    """What is carried to a published port."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Publication(NamedTuple):
+    """A port of the guest that is reached by one of the host; the address is the host's."""
+
+    host_address: str
+    host_port: int
+    guest_port: int
+    protocol: TransportKind = TransportKind.TCP
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A machine's network; of kind none, it has no card. HospesError if that cannot be.
+
+    Without `mac`, six pairs of hexadecimal digits, the card has an address of its own each time.
+    With `allow_host`, the guest reaches what listens on the host's own addresses.
+    """
+
+    kind: NetworkKind = NetworkKind.NONE
+    mac: str | None = None
+    publish: tuple[Publication, ...] = ()
+    allow_host: bool = False
+
+    def __post_init__(self) -> None:
+        parse_network(self.kind)
+        if self.mac is not None:
+            mac_bytes(self.mac)
+        if self.kind != NetworkKind.NAT and self.publish:
+            raise HospesError(
+                f"port {self.publish[0].host_port} cannot be published without a network; "
+                "add --network nat"
+            )
+        places: set[tuple[object, ...]] = set()
+        for published in self.publish:
+            check_publication(published)
+            place = (published.host_address, published.host_port, published.protocol)
+            if place in places:
+                raise HospesError(
+                    f"port {published.host_port} of {published.host_address} is published twice; "
+                    "choose another port of the host"
+                )
+            places.add(place)
+
+
+def parse_network(text: str) -> NetworkKind:
+    """The kind a word names."""
+    try:
+        return NetworkKind(text.lower())
+    except ValueError as error:
+        names = " or ".join(NetworkKind)
+        raise HospesError(f"{text!r} is not a kind of network; choose {names}") from error
+
+
+def parse_publication(text: str) -> Publication:
+    """From texts such as `8080:80`, `0.0.0.0:53:53/udp` or `[::1]:2222:22`."""
+    match = _PUBLICATION.fullmatch(text)
+    if match is None:
+        raise HospesError(
+            f"{text!r} does not say what to publish; write it like 8080:80, 0.0.0.0:8080:80 or "
+            "5353:53/udp"
+        )
+    address = HOST_ADDRESS if match["address"] is None else match["address"].strip("[]")
+    try:
+        protocol = TransportKind((match["protocol"] or TransportKind.TCP).lower())
+    except ValueError as error:
+        raise HospesError(
+            f"{match['protocol']!r} in {text!r} is not published; choose tcp or udp"
+        ) from error
+    published = Publication(address, _port(match["host"]), _port(match["guest"]), protocol)
+    check_publication(published)
+    return published
+
+
+def check_publication(published: Publication) -> None:
+    """HospesError unless address and ports can be."""
+    # Here, for most machines publish nothing.
+    from ipaddress import ip_address
+
+    try:
+        ip_address(published.host_address)
+    except ValueError as error:
+        raise HospesError(
+            f"{published.host_address!r} is not an address of the host; "
+            f"write it like {HOST_ADDRESS} or [::1]"
+        ) from error
+    for port in (published.host_port, published.guest_port):
+        if not 1 <= port <= PORT_MAX:
+            raise HospesError(f"there is no port {port}; choose one from 1 to {PORT_MAX}")
+
+
+def mac_bytes(text: str) -> bytes:
+    """The six bytes of a card's address, such as 02:00:00:12:34:56."""
+    if _MAC.fullmatch(text) is None:
+        raise HospesError(f"{text!r} is not a card's address; write it like 02:00:00:12:34:56")
+    address = bytes.fromhex(text.replace(":", ""))
+    if address[0] & _GROUP or not any(address):
+        raise HospesError(
+            f"{text} is not the address of a single card; take one that begins with 02"
+        )
+    return address
+
+
+def mac_from(seed: bytes) -> str:
+    """A locally administered address for a card: from the same seed the same one."""
+    # Here, for machines without a network have no need of it.
+    from hashlib import sha256
+
+    digest = sha256(b"network card " + seed).digest()[:6]
+    return bytes((digest[0] & ~_GROUP | _LOCAL, *digest[1:])).hex(":")
+
+
+def _port(digits: str) -> int:
+    """A port, or a number that is none, however many digits there are."""
+    return int(digits) if len(digits) <= len(str(PORT_MAX)) else PORT_MAX + 1
+
+
+NO_NETWORK: Final = NetworkSpec()
