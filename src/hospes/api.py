@@ -19,6 +19,7 @@ from hospes.base.progress import Progress, silent
 from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.machine import networks
 from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.cable import OpenNetwork
 from hospes.machine.host_files import Filter, HostFiles
@@ -114,7 +115,7 @@ class Machine:
         *,
         progress: Progress = silent,
         on_remark: Callable[[str], None] | None = None,
-        open_network: OpenNetwork | None = None,
+        open_network: OpenNetwork = networks.open_network,
         **wanted: Any,
     ) -> None:
         if isinstance(image, VmSpec):

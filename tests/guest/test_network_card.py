@@ -54,7 +54,7 @@ class Pair:
 def pair(tiny: Image) -> Iterator[Pair]:
     peers: list[Peer] = []
 
-    def open_network(spec: NetworkSpec, ring) -> Peer:
+    def open_network(spec: NetworkSpec, ring, remark) -> Peer:
         peers.append(Peer(DATA, ring))
         return peers[-1]
 

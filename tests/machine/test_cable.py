@@ -10,7 +10,7 @@ from hospes.base.errors import HospesError
 from hospes.firmware.image import BootFiles
 from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskSpec
-from hospes.spec.net import NetworkKind, NetworkSpec
+from hospes.spec.net import NetworkKind, NetworkSpec, parse_publication
 from hospes.spec.vm import EngineKind, VmSpec
 
 RESET = "li t0, TEST\nli t1, RESET\nsw t1, (t0)\nj ."
@@ -31,7 +31,7 @@ class Cable(Network):
 class Opened(list):
     """Opens cables and remembers them."""
 
-    def open(self, spec: NetworkSpec, ring) -> Cable:
+    def open(self, spec: NetworkSpec, ring, remark) -> Cable:
         self.append(Cable(spec, ring))
         return self[-1]
 
@@ -41,12 +41,12 @@ def opened() -> Opened:
     return Opened()
 
 
-def make(source: str, opened: Opened | None, **values) -> Machine:
+def make(source: str, opened: Opened, **values) -> Machine:
     network = NetworkSpec(NetworkKind.NAT, **values)
     spec = VmSpec(bios=Path("test.elf"), memory_bytes=8 << 20, engine=EngineKind.REFERENCE,
                   network=network, cpus=2)  # fmt: skip
     files = BootFiles(firmware=executable(source, 0x8000_0000))
-    return Machine(spec, files, open_network=opened.open if opened is not None else None)
+    return Machine(spec, files, open_network=opened.open)
 
 
 def test_a_machine_has_a_card_and_closes_its_network(opened: Opened) -> None:
@@ -97,10 +97,7 @@ def test_a_ring_rouses_a_machine_that_sleeps(opened: Opened) -> None:
 
 
 def test_a_network_that_cannot_be_had(opened: Opened) -> None:
-    with pytest.raises(HospesError, match="a network of kind nat needs something that opens it"):
-        make(WAIT, None)
-
-    def refuse(spec: NetworkSpec, ring) -> Cable:
+    def refuse(spec: NetworkSpec, ring, remark) -> Cable:
         raise HospesError("port 80 is taken; choose another")
 
     opened.open = refuse
@@ -121,3 +118,8 @@ def test_a_machine_without_a_network_opens_none(opened: Opened) -> None:
     with Machine(spec, files, open_network=opened.open) as machine:
         assert machine._powered.board.network is None
     assert opened == []
+
+
+def test_ports_are_published_only_where_there_is_a_network_for_it(opened: Opened) -> None:
+    with make(WAIT, opened) as machine, pytest.raises(HospesError, match="start one with"):
+        machine.network.publish(parse_publication("8080:80"))

@@ -1,7 +1,6 @@
 """What a user gives, as the description of a machine that can be made: images become files."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +34,8 @@ def describe(
     balloon: bool = False,
     network: str | NetworkSpec = NetworkKind.NONE,
     publish: Sequence[str] = (),
+    capture: str | Path | None = None,
+    allow_host: bool = False,
     own_root: bool = False,
     progress: Progress = silent,
     driver: Driver | None = None,
@@ -47,14 +48,18 @@ def describe(
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
-    `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`. An
-    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
-    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
+    `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
+    that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
+    itself as 10.0.2.2. An image's root disk is the first one, with what is written gone at the end;
+    with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in which
+    such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
-    wanted["network"] = _network(network, publish)
+    if not isinstance(network, NetworkSpec):
+        network = network_of(network, publish, capture, allow_host)
+    wanted["network"] = network
     wanted["allow"] = tuple(Path(place) for place in allow)
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
@@ -113,10 +118,18 @@ def _words(disks: Sequence[DiskSpec], agent: bool, network: NetworkSpec) -> list
     ]
 
 
-def _network(wanted: str | NetworkSpec, publish: Sequence[str]) -> NetworkSpec:
-    if isinstance(wanted, NetworkSpec):
-        return replace(wanted, publish=(*wanted.publish, *map(parse_publication, publish)))
-    return NetworkSpec(parse_network(wanted), publish=tuple(map(parse_publication, publish)))
+def network_of(
+    kind: str,
+    publish: Sequence[str] = (),
+    capture: str | Path | None = None,
+    allow_host: bool = False,
+) -> NetworkSpec:
+    """The network that texts describe, as `describe` takes them."""
+    publications = tuple(map(parse_publication, publish))
+    file = None if capture is None else Path(capture)
+    return NetworkSpec(
+        parse_network(kind), publish=publications, allow_host=allow_host, capture=file
+    )
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from hospes.base.errors import HospesError
 from hospes.devices.backends import EntropySource, NetworkBackend
-from hospes.spec.net import NetworkKind, NetworkSpec, mac_bytes, mac_from
+from hospes.spec.net import NetworkKind, NetworkSpec, Publication, mac_bytes, mac_from
 
 SEED_BYTES: Final = 16
 
@@ -19,9 +19,28 @@ class Network(NetworkBackend, Protocol):
         ...
 
 
-OpenNetwork = Callable[[NetworkSpec, Callable[[], None]], Network]
-"""Makes what a spec asks for; the second argument is to be called, from any thread, when frames
-wait for the guest or the link has changed. HospesError if it cannot be had."""
+@runtime_checkable
+class Publishing(Protocol):
+    """A network in which the host has ports that lead to the guest's."""
+
+    @property
+    def publications(self) -> tuple[Publication, ...]:
+        """Those there are, in order."""
+        ...
+
+    def publish(self, publication: Publication, /) -> None:
+        """Offer a port of the guest on the host; HospesError when the host's port is in use."""
+        ...
+
+    def withdraw(self, publication: Publication, /) -> None:
+        """Offer it no more, but leave its connections; HospesError when it is not offered."""
+        ...
+
+
+OpenNetwork = Callable[[NetworkSpec, Callable[[], None], Callable[[str], None]], Network]
+"""Makes what a spec asks for. The second argument is to be called, from any thread, when frames
+wait for the guest or the link has changed; the third with sentences for the user. HospesError if it
+cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +53,23 @@ class Cable:
 
 def plug_in(
     spec: NetworkSpec,
-    open_network: OpenNetwork | None,
+    open_network: OpenNetwork,
     ring: Callable[[], None],
+    remark: Callable[[str], None],
     entropy: EntropySource,
 ) -> Cable | None:
     """The cable of a machine that has a network."""
     if spec.kind == NetworkKind.NONE:
         return None
-    if open_network is None:
-        raise HospesError(
-            f"a network of kind {spec.kind} needs something that opens it; give open_network, or "
-            "leave the network out"
-        )
     mac = spec.mac or mac_from(entropy.read(SEED_BYTES))
-    return Cable(mac_bytes(mac), open_network(spec, ring))
+    return Cable(mac_bytes(mac), open_network(spec, ring, remark))
+
+
+def publishing(cable: Cable | None) -> Publishing:
+    """The network, if ports can be published in it; HospesError otherwise."""
+    if cable is None or not isinstance(cable.network, Publishing):
+        raise HospesError(
+            "the machine has no network in which ports can be published; start one with "
+            "--network nat"
+        )
+    return cable.network

@@ -15,9 +15,10 @@ from hospes.base.progress import Progress, silent
 from hospes.devices.backends import EntropySource
 from hospes.devices.power import PowerKind
 from hospes.firmware.image import BootFiles
+from hospes.machine import networks
 from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
-from hospes.machine.cable import Cable, OpenNetwork, plug_in
+from hospes.machine.cable import Cable, OpenNetwork, Publishing, plug_in, publishing
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
@@ -59,7 +60,7 @@ class Machine:
         progress: Progress = silent,
         restart: bool = True,
         find_boot: FindBoot | None = None,
-        open_network: OpenNetwork | None = None,
+        open_network: OpenNetwork = networks.open_network,
         on_remark: Callable[[str], None] | None = None,
         on_clock: Callable[[], None] | None = None,
     ) -> None:
@@ -78,7 +79,9 @@ class Machine:
         self._cable: Cable | None = None
         entropy = entropy or HostEntropy()
         try:
-            self._cable = plug_in(spec.network, open_network, self._mailbox.ring, entropy)
+            self._cable = plug_in(
+                spec.network, open_network, self._mailbox.ring, self._disks.report, entropy
+            )
             self._outside = Outside(
                 clock or HostClock(),
                 entropy,
@@ -122,8 +125,13 @@ class Machine:
         return MachineState.PAUSED if self._paused else MachineState.RUNNING
 
     @property
+    def network(self) -> Publishing:
+        """The network in which ports can be published; HospesError if there is none such."""
+        return publishing(self._cable)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
-        """What the user should know of the disks: sentences, each once, complete at the end."""
+        """What the user should know: sentences, each once, complete at the end."""
         return tuple(self._disks.remarks)
 
     @property

@@ -55,6 +55,7 @@ def run_here(
             disks=[*disks, *extra],
             interrupts=asked.interrupts,
             allow=asked.allow,
+            network=asked.network,
             agent=inside,
             progress=m.progress,
             on_remark=terminal.remark,

@@ -14,6 +14,7 @@ from hospes.base.errors import HospesError, PortBusy
 from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
 from hospes.spec.machine import SOCKET_FILE, Ended
+from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
 from hospes.worker.frames import receive_message, receive_with_descriptor, send_message
 from hospes.worker.messages import (
@@ -26,10 +27,13 @@ from hospes.worker.messages import (
     Pause,
     Port,
     PortInfo,
+    Publish,
+    Published,
     Resume,
     Statistics,
     Stop,
     Wait,
+    Withdraw,
     pack_request,
     unpack_reply,
 )
@@ -117,6 +121,18 @@ class Link:
     def done(self) -> None:
         """The port is left in order."""
         self._ask(Done(), type(None))
+
+    def publish(self, publication: Publication) -> None:
+        """Lead a port of the host to one of the guest's."""
+        self._ask(Publish(publication), type(None))
+
+    def withdraw(self, publication: Publication) -> None:
+        """Lead it there no more."""
+        self._ask(Withdraw(publication), type(None))
+
+    def published(self) -> tuple[Publication, ...]:
+        """The ports of the host that lead to the guest's."""
+        return self._ask(Published(), tuple[Publication, ...])
 
     def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)

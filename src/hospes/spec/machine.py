@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from hospes.spec.disk import DiskSpec
+from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
 SPEC_FILE: Final = "machine.json"
@@ -41,6 +42,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     disks: tuple[DiskSpec, ...] = ()
     interrupts: InterruptKind | None = None
     allow: tuple[Path, ...] = ()
+    network: NetworkSpec = NO_NETWORK
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from hospes.base.errors import HospesError
@@ -47,23 +48,22 @@ class NetworkSpec:
     """A machine's network; of kind none, it has no card. HospesError if that cannot be.
 
     Without `mac`, six pairs of hexadecimal digits, the card has an address of its own each time.
-    With `allow_host`, the guest reaches what listens on the host's own addresses.
+    With `allow_host`, the guest reaches what listens on the host's own addresses. Every frame is
+    written to the file `capture`, as pcap.
     """
 
     kind: NetworkKind = NetworkKind.NONE
     mac: str | None = None
     publish: tuple[Publication, ...] = ()
     allow_host: bool = False
+    capture: Path | None = None
 
     def __post_init__(self) -> None:
         parse_network(self.kind)
         if self.mac is not None:
             mac_bytes(self.mac)
-        if self.kind != NetworkKind.NAT and self.publish:
-            raise HospesError(
-                f"port {self.publish[0].host_port} cannot be published without a network; "
-                "add --network nat"
-            )
+        if self.kind == NetworkKind.NONE and (useless := self._useless()):
+            raise HospesError(f"{useless} without a network; add --network nat")
         places: set[tuple[object, ...]] = set()
         for published in self.publish:
             check_publication(published)
@@ -74,6 +74,14 @@ class NetworkSpec:
                     "choose another port of the host"
                 )
             places.add(place)
+
+    def _useless(self) -> str:
+        """What was asked for that needs a network."""
+        if self.publish:
+            return f"port {self.publish[0].host_port} cannot be published"
+        if self.capture is not None:
+            return f"nothing can be captured in {self.capture}"
+        return "the host is not reached" if self.allow_host else ""
 
 
 def parse_network(text: str) -> NetworkKind:

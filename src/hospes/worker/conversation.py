@@ -55,6 +55,9 @@ class Conversation:
             messages.Statistics: lambda _: self._machine.statistics().rows(),
             messages.Wait: self._wait,
             messages.Done: self._done,
+            messages.Publish: lambda asked: self._machine.network.publish(asked.publication),
+            messages.Withdraw: lambda asked: self._machine.network.withdraw(asked.publication),
+            messages.Published: lambda _: self._machine.network.publications,
         }
 
     def run(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from hospes.base.errors import HospesError
 from hospes.base.record import UNREADABLE, reason
+from hospes.spec.net import Publication
 
 LENGTH_BYTES: Final = 4
 LONGEST_REQUEST_BYTES: Final = 64 * 1024
@@ -68,7 +69,26 @@ class Done(Request, frozen=True):
     """
 
 
-AnyRequest = Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
+class Publish(Request, frozen=True):
+    """Lead a port of the host to one of the guest's."""
+
+    publication: Publication
+
+
+class Withdraw(Request, frozen=True):
+    """Lead it there no more."""
+
+    publication: Publication
+
+
+class Published(Request, frozen=True):
+    """Answered by the Publications there are."""
+
+
+AnyRequest = (
+    Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
+    | Publish | Withdraw | Published
+)  # fmt: skip
 
 
 class MachineInfo(msgspec.Struct, frozen=True, kw_only=True):

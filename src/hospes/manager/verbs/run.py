@@ -11,6 +11,7 @@ from hospes.manager.ran import Ran
 from hospes.manager.seed import Wishes
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
+from hospes.spec.net import NetworkKind
 from hospes.spec.vm import EngineKind, InterruptKind
 
 DEFAULT_IMAGE: Final = "tiny"
@@ -43,6 +44,10 @@ def run(
     ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
+    network: Annotated[NetworkKind, "what its network card is joined to"] = NetworkKind.NONE,
+    publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
+    allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
+    pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
     user: Annotated[str | None, "a shell of this user in place of the console"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -54,6 +59,7 @@ def run(
     The command's output and exit code are passed through. A single word is a line for the guest's
     shell; several words are a program and its arguments.
     """
+    from hospes.guests.describe import network_of
     from hospes.spec.machine import MachineSpec
 
     terminal = m.terminal
@@ -71,6 +77,7 @@ def run(
         engine=engine,
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
+        network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host),
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
