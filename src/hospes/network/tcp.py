@@ -41,9 +41,10 @@ class Connection:
     """
 
     __slots__ = (
-        "_guest_first", "_mss", "_scale_in", "_scale_out", "_shared", "_time_wait_ns", "_wl1",
-        "_wl2", "aborted", "ack_due", "active_ns", "fin_sent", "host", "host_done", "host_ended",
-        "key", "phase", "quote", "receive", "send", "timer_at_ns", "wire",
+        "_guest_first", "_mss", "_scale_in", "_scale_out", "_shared", "_spoke", "_time_wait_ns",
+        "_told", "_wl1", "_wl2", "aborted", "ack_due", "active_ns", "fin_sent", "host",
+        "host_done", "host_ended", "key", "phase", "quote", "receive", "send", "timer_at_ns",
+        "wire",
     )  # fmt: skip
 
     def __init__(
@@ -57,10 +58,10 @@ class Connection:
         self.send = SendHalf(initial, mss, shared.limits, shared.sent)
         self.receive = ReceiveHalf(0, shared.limits, shared.received)
         self.aborted = self.ack_due = self.fin_sent = self.host_ended = self.host_done = False
-        self._guest_first = False
+        self._guest_first = self._spoke = False
         self._scale_in = self._scale_out = 0
         self._time_wait_ns = 0
-        self._wl1 = self._wl2 = 0
+        self._wl1 = self._wl2 = self._told = 0
         self.active_ns = now_ns
         self.timer_at_ns: int | None = None
 
@@ -81,6 +82,15 @@ class Connection:
     def finish_due(self) -> bool:
         """Whether the guest has ended its side and the host has taken everything."""
         return self.receive.ended and not self.host_done and not self.receive.pending
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the acknowledgment that is due may wait for an answer of the host to go with.
+
+        So it is in a conversation in which the host spoke last (RFC 9293, section 3.8.6.3).
+        """
+        unsaid = after(self.receive.next, self._told)
+        return self._spoke and not self.receive.ended and unsaid < 2 * self.send.mss
 
     @property
     def is_over(self) -> bool:
@@ -134,6 +144,7 @@ class Connection:
         send.sent(data, ACK | PSH, now_ns)
         self.active_ns = now_ns
         self._put(sequence, ACK | PSH, data)
+        self._spoke = True
 
     def host_end(self, now_ns: int) -> None:
         """The host has ended its side: so do we towards the guest."""
@@ -302,6 +313,7 @@ class Connection:
 
     def acknowledge(self) -> None:
         """Tell the guest what has arrived and how much more may."""
+        self._spoke = False
         self._put(self.send.next, ACK)
 
     def _probe(self) -> None:
@@ -331,6 +343,7 @@ class Connection:
     def _put(self, sequence: int, flags: int, data: Data = b"") -> None:
         self.ack_due = False
         receive = self.receive
+        self._told = receive.next
         window = min(receive.window() >> self._scale_in, 0xFFFF)
         self._shared.emit(
             self.wire.frame(sequence, receive.next, flags, window, data=data, mss=self.send.mss)

@@ -5,7 +5,7 @@ from typing import Final
 
 from hospes.network import tcp_segment
 from hospes.network.icmp import Unreachable
-from hospes.network.limits import Budget, Limits
+from hospes.network.limits import MILLISECOND_NS, Budget, Limits
 from hospes.network.link import Link
 from hospes.network.outside import Outside
 from hospes.network.packet import IpPacket
@@ -18,6 +18,9 @@ from hospes.network.tcp_segment import ACK, RST, SEQUENCE_MASK, SYN, Segment, Wi
 from hospes.network.tcp_state import Phase, Shared
 from hospes.network.timers import Timers
 
+PATIENCE_NS: Final = 2 * MILLISECOND_NS
+"""How long an acknowledgment may wait for the host's answer."""
+NEVER_NS: Final = 1 << 63
 FIRST_PORT: Final = 49152
 """Of the ports that connections to the guest come from when their own is taken (RFC 6335)."""
 
@@ -25,7 +28,8 @@ FIRST_PORT: Final = 49152
 class TcpTable:
     """Connections by the guest's address, the distant end's, and both ports, as in a packet.
 
-    `touched` are those to be settled at the end of a batch. `entropy(n)` gives n random bytes.
+    `entropy(n)` gives n random bytes. `wakes_ns` is when `tick` is called next, if that is known:
+    acknowledgments wait for it, when it is soon, so that most go with the host's answer.
     """
 
     def __init__(
@@ -43,7 +47,9 @@ class TcpTable:
         self._reach, self._resolvers = Reach(plan, outside.is_own), resolvers
         self._connections: dict[bytes, Connection] = {}
         self._touched: dict[Connection, None] = {}
+        self._owed: dict[Connection, None] = {}
         self._timers = Timers()
+        self.wakes_ns = NEVER_NS
         self._full_until_ns = 0
         received, sent = Budget(limits.total_bytes), Budget(limits.total_bytes)
         self.shared = Shared(limits, link.emit, received, sent, self._repeated)
@@ -162,7 +168,10 @@ class TcpTable:
     def _settle_one(self, connection: Connection, now_ns: int) -> None:
         self._outside.serve(connection)
         if connection.ack_due:
-            connection.acknowledge()
+            if self.wakes_ns - now_ns <= PATIENCE_NS and connection.may_wait:
+                self._owed[connection] = None
+            else:
+                connection.acknowledge()
         if connection.phase is Phase.CLOSED:
             if self._connections.get(connection.key) is connection:
                 del self._connections[connection.key]
@@ -171,6 +180,10 @@ class TcpTable:
 
     def tick(self, now_ns: int, *, guest_waits: bool) -> None:
         """Call those whose time has come; `guest_waits` says that frames wait for the guest."""
+        while self._owed:
+            owing, _ = self._owed.popitem()
+            if owing.ack_due:
+                owing.acknowledge()
         for connection in self._timers.due(now_ns):
             if connection.phase is Phase.SYN_SENT:
                 self._readdress(connection)

@@ -19,17 +19,20 @@ from hospes.network.host_poll import Poll
 from hospes.network.host_published import PublishedSockets
 from hospes.network.host_tcp import TcpSockets
 from hospes.network.host_udp import UdpSockets
-from hospes.network.limits import SECOND_NS, Limits
+from hospes.network.limits import MILLISECOND_NS, SECOND_NS, Limits
 from hospes.network.nat import Nat
 from hospes.network.plan import Plan
 from hospes.network.published import Publication
 from hospes.network.reach import Reach
 from hospes.network.statistics import Statistics
 from hospes.network.tcp import Connection
+from hospes.network.tcp_table import PATIENCE_NS
 from hospes.network.udp_flow import Peer, UdpFlow
 
 JOIN_SECONDS: Final = 5.0
 HOUSEKEEPING_NS: Final = SECOND_NS
+BUSY_NS: Final = 10 * MILLISECOND_NS
+"""After something from a host, the thread looks again every PATIENCE_NS for so long."""
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 CRASHES_KEPT: Final = 3
 
@@ -102,7 +105,7 @@ class UserNetwork:
         self._join_sockets()
         self._read_resolvers()
         self._up, self._closing, self._crashes = True, False, 0
-        self._kept_ns, self._sleep_until_ns = 0, 0
+        self._kept_ns, self._sleep_until_ns, self._busy_ns = 0, 0, 0
         self._thread = threading.Thread(target=self._serve, name="hospes-network", daemon=True)
         self._thread.start()
 
@@ -210,10 +213,13 @@ class UserNetwork:
     def _serve(self) -> None:
         """The thread: sockets that are ready, and deadlines."""
         while not self._closing:
-            for ready, events in self._poll.wait(self._seconds()):
+            found = self._poll.wait(self._seconds())
+            now_ns = self._clock.monotonic_ns()
+            for ready, events in found:
                 with self._lock:
                     if self._closing:
                         break
+                    self._busy_ns = now_ns
                     try:
                         ready(events)
                     except Exception as error:
@@ -227,10 +233,12 @@ class UserNetwork:
         with self._lock:
             now_ns = self._clock.monotonic_ns()
             until_ns = self._kept_ns + HOUSEKEEPING_NS
+            if now_ns - self._busy_ns < BUSY_NS:
+                until_ns = min(until_ns, now_ns + PATIENCE_NS)
             next_ns = self._nat.tcp.next_ns
             if next_ns is not None:
                 until_ns = min(until_ns, next_ns)
-            self._sleep_until_ns = until_ns
+            self._sleep_until_ns = self._nat.tcp.wakes_ns = until_ns
             return max(until_ns - now_ns, 0) / SECOND_NS
 
     def _tick(self) -> None:
