@@ -133,7 +133,10 @@ def test_describe_a_network() -> None:
         ("127.0.0.1", 8080, 80, "tcp"), ("127.0.0.1", 5353, 53, "udp"),
     ]  # fmt: skip
     assert describe(kernel="k").network == NO_NETWORK
-    added = describe(kernel="k", network=spec.network, publish=["9:9"]).network
-    assert len(added.publish) == 3
+    assert describe(kernel="k", network=spec.network).network == spec.network
+    with pytest.raises(ValueError, match="says itself what is published"):
+        describe(kernel="k", network=spec.network, publish=["9:9"])
+    asked = describe(kernel="k", network="nat", capture="out.pcap", allow_host=True).network
+    assert (asked.capture, asked.allow_host) == (Path("out.pcap"), True)
     with pytest.raises(HospesError, match="add --network nat"):
         describe(kernel="k", publish=["8080:80"])

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hospes.base.progress import Progress, silent
-from hospes.guests.debian_recipe import Driver
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT, Image
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
+
+if TYPE_CHECKING:
+    from hospes.guests.debian_recipe import Driver
 
 AGENT_CONSOLE: Final = "hvc0"
 
@@ -38,7 +40,7 @@ def describe(
     allow_host: bool = False,
     own_root: bool = False,
     progress: Progress = silent,
-    driver: Driver | None = None,
+    driver: "Driver | None" = None,
 ) -> VmSpec:
     """The VmSpec of a machine from what a user gives.
 
@@ -59,6 +61,8 @@ def describe(
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
     if not isinstance(network, NetworkSpec):
         network = network_of(network, publish, capture, allow_host)
+    elif publish or capture or allow_host:
+        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
     wanted["network"] = network
     wanted["allow"] = tuple(Path(place) for place in allow)
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}

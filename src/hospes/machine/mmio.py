@@ -79,9 +79,10 @@ class Mmio:
     @staticmethod
     def _find(word: int) -> Access | None:
         """What an instruction moves; None if it is not a plain integer load or store."""
-        from hospes.isa.riscv.profile import RV64
+        # Here, for many machines reach their first device before anything else decodes.
+        from hospes.isa.riscv.accesses import ACCESSES
 
-        decoded = RV64.decode(word)
+        decoded = ACCESSES.decode(word)
         if decoded is None:
             return None
         insn = decoded.insn
