@@ -203,12 +203,13 @@ class VirtioNet(VirtioFunction):
                 break
             queue.advance()
             done.append((chain, 0))
+            left -= chain.readable_bytes
             frame = self._taken(chain, index)
             if frame is not None:
                 frames.append(frame)
-                left -= len(frame)
         if done:
             queue.complete_all(done)
+        if frames:
             self._network.send(frames)
         if left > 0 and len(done) < STEP_FRAMES:
             self.busy.discard(index)

@@ -115,11 +115,12 @@ def _set_tables(settings: NetSettings, data: bytes, terms: Terms) -> bool:
     for _ in range(2):
         if len(data) < 4:
             return False
-        end = 4 + MAC_BYTES * int.from_bytes(data[:4], "little")
+        count = int.from_bytes(data[:4], "little")
+        end = 4 + MAC_BYTES * count
         if len(data) < end:
             return False
-        addresses = {data[at : at + MAC_BYTES] for at in range(4, end, MAC_BYTES)}
-        tables.append(addresses if len(addresses) <= TABLE_MAX else None)
+        places = range(4, end, MAC_BYTES)
+        tables.append({data[at : at + MAC_BYTES] for at in places} if count <= TABLE_MAX else None)
         data = data[end:]
     settings.unicast, settings.multicast = tables
     return True
