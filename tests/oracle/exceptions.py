@@ -18,6 +18,10 @@ from hospes.isa.riscv.fp_bits import BOX
 UNICORN = "unicorn"
 QEMU = "qemu"
 
+FUSED = ("fmadd", "fmsub", "fnmadd", "fnmsub")
+NV = 0x10
+"""The flag of an invalid operation in fcsr."""
+
 Result = tuple[int, ...]
 
 
@@ -94,26 +98,39 @@ def _boxed(case: Case) -> Result:
     return case.answer[0] | BOX, *case.answer[1:]
 
 
-def _floats(case: Case) -> tuple[int, int]:
-    """The first two operands, unboxed."""
+def _floats(case: Case) -> tuple[int, ...]:
+    """The operands, unboxed."""
     mask = 2 * BINARY32.sign - 1 if case.made.name.endswith(".s") else 2 * BINARY64.sign - 1
-    return case.operands[0] & mask, case.operands[1] & mask
+    return tuple(operand & mask for operand in case.operands[:3])
 
 
 def _signalling_minimum(case: Case) -> bool:
     if not case.made.name.startswith(("fmin", "fmax")):
         return False
     f = BINARY32 if case.made.name.endswith(".s") else BINARY64
-    a, b = _floats(case)
+    a, b, _ = _floats(case)
     signalling = f.is_signalling(a) or f.is_signalling(b)
     return signalling and not (f.is_nan(a) and f.is_nan(b))
 
 
 def _the_number(case: Case) -> Result:
     f = BINARY32 if case.made.name.endswith(".s") else BINARY64
-    a, b = _floats(case)
+    a, b, _ = _floats(case)
     box = BOX if f is BINARY32 else 0
     return (b if f.is_nan(a) else a) | box, case.answer[1]
+
+
+def _nan_added_to_an_invalid_product(case: Case) -> bool:
+    if case.made.name[:-2] not in FUSED:
+        return False
+    f = BINARY32 if case.made.name.endswith(".s") else BINARY64
+    a, b, c = _floats(case)
+    factors = {a & ~f.sign, b & ~f.sign}
+    return factors == {0, f.infinity} and f.is_nan(c) and not f.is_signalling(c)
+
+
+def _invalid(case: Case) -> Result:
+    return case.answer[0], case.answer[1] | NV
 
 
 def _trailing_zeros(case: Case) -> Result:
@@ -149,6 +166,13 @@ EXCEPTIONS = (
         "signalling NaN; QEMU 5.0 has minNum and maxNum",
         _signalling_minimum,
         _the_number,
+    ),
+    OracleException(
+        UNICORN,
+        '"Single-Precision Floating-Point Computational Instructions"',
+        "infinity times zero is invalid even when a quiet NaN is added; QEMU 5.0 forgets the flag",
+        _nan_added_to_an_invalid_product,
+        _invalid,
     ),
     OracleException(
         QEMU,
