@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from hospes.base.errors import HospesError
 from hospes.manager.foreground import guest_words, run_here
-from hospes.manager.manager import Manager
+from hospes.manager.manager import Manager, Terminal
 from hospes.manager.ran import Ran
 from hospes.manager.seed import Wishes
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
 from hospes.spec.net import NetworkKind
 from hospes.spec.vm import EngineKind, InterruptKind
+
+if TYPE_CHECKING:
+    from hospes.spec.machine import MachineSpec
 
 DEFAULT_IMAGE: Final = "tiny"
 
@@ -86,10 +89,22 @@ def run(
             user=user, stats=stats, timeout=timeout,
         )  # fmt: skip
     _check_kept(command, user, stats, timeout)
+    return _keep(m, terminal, asked, disk or [], wishes, name, detach)
+
+
+def _keep(
+    m: Manager,
+    terminal: Terminal,
+    asked: "MachineSpec",
+    disks: Sequence[str],
+    wishes: Wishes,
+    name: str | None,
+    detach: bool,
+) -> Ran | str:
     from hospes.manager.kept import run_kept
 
     words = guest_words(terminal, False) if asked.image and not detach else []
-    return run_kept(m, asked, disk or [], wishes, name, words, detach)
+    return run_kept(m, asked, disks, wishes, name, words, detach)
 
 
 def _check_kept(
