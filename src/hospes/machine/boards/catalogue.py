@@ -17,7 +17,6 @@ from hospes.devices.virtio.block import VirtioBlock
 from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
-from hospes.devices.virtio.net import VirtioNet
 from hospes.devices.virtio.ports import VirtioPorts
 from hospes.machine.boards.surroundings import BoardDisk, Surroundings
 from hospes.spec.disk import VirtioBus
@@ -72,8 +71,11 @@ def with_network(spec: VmSpec) -> bool:
     return spec.network.kind != NetworkKind.NONE
 
 
-def make_network_card(fit: Fit) -> VirtioNet:
+def make_network_card(fit: Fit) -> VirtioFunction:
     """With a pair of queues for each processor, up to a few."""
+    # Here, for it costs a machine without a network a part of its start.
+    from hospes.devices.virtio.net import VirtioNet
+
     cable = fit.outside.cable
     if cable is None:
         raise ValueError("a machine with a network card has no cable")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from hospes.base.errors import GuestError, HospesError
 from hospes.devices.backends import DeviceMemory
@@ -15,7 +15,6 @@ from hospes.devices.stream import CharacterStream
 from hospes.devices.virtio.balloon import VirtioBalloon
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.mmio import EmptySlot, VirtioMmio
-from hospes.devices.virtio.net import VirtioNet
 from hospes.devices.virtio.pci import VirtioPci
 from hospes.devices.virtio.ports import VirtioPorts
 from hospes.firmware import fdt
@@ -28,6 +27,9 @@ from hospes.machine.boards.surroundings import Surroundings
 from hospes.machine.boards.virt_tree import Placed, TreeFacts, device_tree
 from hospes.spec.disk import VirtioBus
 from hospes.spec.vm import VmSpec
+
+if TYPE_CHECKING:
+    from hospes.devices.virtio.net import VirtioNet
 
 VIRTIO_SLOTS: Final = tuple((0x1000_1000 + n * 0x1000, 1 + n) for n in range(8))
 """Address and interrupt source."""
@@ -79,10 +81,9 @@ class Board:
         return function if isinstance(function, VirtioBalloon) else None
 
     @property
-    def network(self) -> VirtioNet | None:
+    def network(self) -> "VirtioNet | None":
         """The network card, if the machine has one."""
-        function = self.functions.get("network")
-        return function if isinstance(function, VirtioNet) else None
+        return cast("VirtioNet | None", self.functions.get("network"))
 
     def settle(self) -> None:
         """After the parts' state was restored: let what depends on it follow."""
