@@ -1,15 +1,18 @@
 """A frozen collection of instructions: overlap check, decoder, and the way to and from text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from hospes.base.errors import HospesError
 from hospes.isa.assembler import Assembler, Program
 from hospes.isa.disassembler import Disassembler
 from hospes.isa.insn import Insn, declared
 from hospes.isa.syntax import Dialect
+
+_OPCODE: Final = {4: 0x7F, 2: 0xE003}
+"""The bits that hold the major opcode, by the instruction's length in bytes."""
 
 
 class Decoded(NamedTuple):
@@ -97,11 +100,14 @@ class InstructionSet:
         return Disassembler(self.dialect)
 
 
-def check_overlaps(insns: Iterable[Insn]) -> None:
+def check_overlaps(insns: Sequence[Insn]) -> None:
     """Refuse two instructions that fit one word, unless one says that it overrides the other."""
-    seen: list[Insn] = []
+    seen: dict[int, list[Insn]] = {}
+    fixed = all(made.mask & _OPCODE[made.length] == _OPCODE[made.length] for made in insns)
     for made in insns:
-        for other in seen:
+        # Those of another opcode cannot overlap, and this is a part of every start.
+        alike = seen.setdefault(made.match & _OPCODE[made.length] if fixed else 0, [])
+        for other in alike:
             if overlap(made, other) and not (
                 made.name in other.overrides or other.name in made.overrides
             ):
@@ -109,7 +115,7 @@ def check_overlaps(insns: Iterable[Insn]) -> None:
                     f"instructions {other.name} ({other.pattern}) and {made.name} "
                     f"({made.pattern}) overlap; separate them or name one in 'overrides'"
                 )
-        seen.append(made)
+        alike.append(made)
 
 
 def overlap(a: Insn, b: Insn) -> bool:
