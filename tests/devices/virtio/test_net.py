@@ -94,6 +94,14 @@ def test_one_that_no_buffers_of_the_ring_can_hold_is_dropped(driver: NetDriver) 
     assert driver.device.counts.received_dropped == 1
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_ring_of_small_indirect_buffers_is_enough(driver: NetDriver, parts: int) -> None:
+    """The parts of a buffer take no room in the ring."""
+    driver.network.queue = [LONG]
+    driver.post([[1100 // parts] * parts] * 63)
+    assert [len(frame) for frame in driver.received()] == [len(LONG)]
+
+
 def test_without_mergeable_buffers_a_frame_has_one(wire) -> None:
     driver = NetDriver(wire, features=GUEST_CSUM | GUEST_TSO4)
     driver.network.queue = [plain(body=bytes(1600)), plain(body=b"short"), LONG]

@@ -40,7 +40,8 @@ def test_a_chain_is_copied_and_given_back(rings: Rings, ram) -> None:
     assert rings.queue.peek() is None
     rings.offer(2)
     chain = rings.queue.peek()
-    assert chain == Chain(2, ((BASE + 0x5000, 5), (BASE + 0x6000, 3)), ((BASE + 0x7000, 4),), 8, 4)
+    readable, writable = ((BASE + 0x5000, 5), (BASE + 0x6000, 3)), ((BASE + 0x7000, 4),)
+    assert chain == Chain(2, readable, writable, 8, 4, places=3)
     assert (chain.readable_bytes, chain.writable_bytes) == (8, 4)
     assert rings.queue.peek() == chain
     ram.write(BASE + 0x5000, b"abcde")

@@ -65,6 +65,7 @@ class Pair:
         assert chain is not None
         assert (chain.head, list(chain.readable)) == (number, readable)
         assert list(chain.writable) == writable
+        assert chain.places == self.driver.pending[number] or number not in self.driver.pending
         assert chain.writable_bytes == sum(length for _, length in writable)
         self.queue.advance()
         self.taken.append(chain)
@@ -77,7 +78,7 @@ class Pair:
         written = self.chance.randrange(chain.writable_bytes + 1)
         self.queue.complete(chain, written)
         self.answered.append((chain.head, written))
-        self.used += chain.places
+        self.used += chain.places if self.driver.packed else 1
 
     def answer_several(self) -> None:
         """The device gives some back at once: the driver sees all of them or none."""
@@ -88,7 +89,7 @@ class Pair:
         if done:
             self.queue.complete_all(done)
         self.answered += [(chain.head, written) for chain, written in done]
-        self.used += sum(chain.places for chain in chains)
+        self.used += sum(chain.places if self.driver.packed else 1 for chain in chains)
 
     def look_ahead(self) -> None:
         """The device takes some and puts them back."""

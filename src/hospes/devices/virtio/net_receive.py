@@ -26,21 +26,21 @@ def place(queue: Virtqueue, memory: DeviceMemory, frame: bytes, mergeable: bool)
     """
     size, room, started = len(frame), 0, queue.state.next_avail
     chains: list[Chain] = []
-    descriptors = 0
+    places = 0
     while room < size:
-        chain = None if descriptors >= queue.state.size else queue.peek()
+        chain = queue.peek() if places < queue.state.size else None
         if chain is None:
-            if descriptors < queue.state.size:
+            if places < queue.state.size:
                 queue.listen()
             queue.put_back(started)
-            return Placing.WAITS if descriptors < queue.state.size else Placing.TOO_LONG
+            return Placing.WAITS if places < queue.state.size else Placing.TOO_LONG
         if chain.writable_bytes < HEADER.size:
             raise GuestError(f"a receive buffer of {chain.writable_bytes} bytes")
         if chain.writable_bytes < size and not mergeable:
             return Placing.TOO_LONG
         queue.advance()
         chains.append(chain)
-        descriptors += len(chain.readable) + len(chain.writable)
+        places += chain.places
         room += chain.writable_bytes
     _fill(memory, chains, _counted(frame, len(chains)))
     if len(chains) == 1:

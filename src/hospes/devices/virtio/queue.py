@@ -146,11 +146,11 @@ class SplitQueue(Virtqueue):
                 raise GuestError(f"{waiting} requests in a queue of {state.size}")
             self._offered = offered
         head = self._u16(state.driver_gpa + 4 + 2 * (at % state.size))
-        if head < state.size:
-            gpa, length, flags, _ = self._at(head)
-            if not flags & (NEXT | INDIRECT):
-                return chain_of_one(head, gpa, length, flags)
-        return chain_of(head, self._descriptors(head))
+        gpa, length, flags, _ = self._at(head)
+        if not flags & (NEXT | INDIRECT):
+            return chain_of_one(head, gpa, length, flags)
+        described = list(self._descriptors(head))
+        return chain_of(head, described, 1 if flags & INDIRECT else len(described))
 
     def advance(self) -> None:
         """As every queue's."""
@@ -200,8 +200,6 @@ class SplitQueue(Virtqueue):
         """The descriptors of a chain, an indirect one replaced by those in its table."""
         state, index = self.state, head
         for _ in range(state.size):
-            if index >= state.size:
-                raise GuestError(f"descriptor {index} in a queue of {state.size}")
             gpa, length, flags, index = self._at(index)
             if flags & INDIRECT:
                 if flags & NEXT:
@@ -227,6 +225,8 @@ class SplitQueue(Virtqueue):
 
     def _at(self, index: int) -> tuple[int, int, int, int]:
         """Address, length, flags and successor of a descriptor."""
+        if index >= self.state.size:
+            raise GuestError(f"descriptor {index} in a queue of {self.state.size}")
         gpa = self.state.descriptors_gpa + DESCRIPTOR.size * index
         found: tuple[int, int, int, int] = DESCRIPTOR.unpack(self._read(gpa, DESCRIPTOR.size))
         return found
