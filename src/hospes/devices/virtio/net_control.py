@@ -134,18 +134,20 @@ def _set_address(settings: NetSettings, data: bytes, terms: Terms) -> bool:
 
 
 def _add_vlan(settings: NetSettings, data: bytes, terms: Terms) -> bool:
-    number = _number(data, "<H")
-    if settings.vlans is None or number is None or number >= VLANS:
-        return False
-    settings.vlans.add(number)
-    return True
+    return _change_vlans(settings.vlans, data, set.add)
 
 
 def _remove_vlan(settings: NetSettings, data: bytes, terms: Terms) -> bool:
+    return _change_vlans(settings.vlans, data, set.discard)
+
+
+def _change_vlans(
+    vlans: set[int] | None, data: bytes, change: Callable[[set[int], int], None]
+) -> bool:
     number = _number(data, "<H")
-    if settings.vlans is None or number is None or number >= VLANS:
+    if vlans is None or number is None or number >= VLANS:
         return False
-    settings.vlans.discard(number)
+    change(vlans, number)
     return True
 
 
