@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from hospes.base.errors import HospesError
 from hospes.devices.backends import EntropySource, NetworkBackend
-from hospes.spec.net import NetworkKind, NetworkSpec, Publication, mac_bytes, mac_from
-
-SEED_BYTES: Final = 16
+from hospes.spec.net import (
+    MAC_SEED_BYTES,
+    NetworkKind,
+    NetworkSpec,
+    Publication,
+    mac_bytes,
+    mac_from,
+)
 
 
 class Network(NetworkBackend, Protocol):
@@ -61,7 +66,7 @@ def plug_in(
     """The cable of a machine that has a network."""
     if spec.kind == NetworkKind.NONE:
         return None
-    mac = spec.mac or mac_from(entropy.read(SEED_BYTES))
+    mac = spec.mac or mac_from(entropy.read(MAC_SEED_BYTES))
     return Cable(mac_bytes(mac), open_network(spec, ring, remark))
 
 

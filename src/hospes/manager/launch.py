@@ -20,14 +20,13 @@ from hospes.manager.driver import drive
 from hospes.manager.store import MachineDirectory, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
 from hospes.spec.machine import WORKER_LOG_FILE, Boot
-from hospes.spec.net import NetworkKind, NetworkSpec, mac_from
+from hospes.spec.net import MAC_SEED_BYTES, NetworkKind, NetworkSpec, mac_from
 from hospes.worker.report import unpack_lines
 
 ROOT_FILE: Final = "root.qcow2"
 BASE_FILE: Final = "base.qcow2"
 SHELL_WORD: Final = "hospes.shell"
 READ_BYTES: Final = 4096
-SEED_BYTES: Final = 16
 
 
 def own_root(image: str | None, directory: Path, progress: Progress) -> tuple[DiskSpec, ...]:
@@ -71,7 +70,7 @@ def own_card(network: NetworkSpec) -> NetworkSpec:
     """The network of a machine that is kept: its card has the same address at every start."""
     if network.kind == NetworkKind.NONE or network.mac is not None:
         return network
-    return replace(network, mac=mac_from(os.urandom(SEED_BYTES)))
+    return replace(network, mac=mac_from(os.urandom(MAC_SEED_BYTES)))
 
 
 def boot_of(

@@ -11,6 +11,8 @@ from hospes.base.errors import HospesError
 HOST_ADDRESS: Final = "127.0.0.1"
 """Where a port is published if nothing is said: for the host itself only."""
 PORT_MAX: Final = 65535
+MAC_SEED_BYTES: Final = 16
+"""How much chance makes an address one's own."""
 _PUBLICATION: Final = re.compile(
     r"(?:(?P<address>\[[^]]*\]|[^:/]*):)?(?P<host>[0-9]+):(?P<guest>[0-9]+)(?:/(?P<protocol>\w+))?",
     re.ASCII,
