@@ -48,8 +48,3 @@ class VnetHeader(NamedTuple):
     def pack(self) -> bytes:
         """The 12 bytes."""
         return _HEADER.pack(*self)
-
-    @property
-    def checksum_vouched(self) -> bool:
-        """Whether the transport's checksum is partial or known to be right."""
-        return bool(self.flags & (NEEDS_CSUM | DATA_VALID))
