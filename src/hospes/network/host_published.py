@@ -12,7 +12,6 @@ from hospes.network.host_poll import READ, Poll
 from hospes.network.host_tcp import TcpSockets, close_with_reset
 from hospes.network.nat import Nat
 from hospes.network.published import Publication
-from hospes.network.reach import Reach
 from hospes.network.udp_flow import Peer
 
 BACKLOG: Final = 128
@@ -64,9 +63,9 @@ class Listener:
 class PublishedSockets:
     """Every method runs under the network's lock."""
 
-    def __init__(self, poll: Poll, tcp: TcpSockets, nat: Nat, reach: Reach, clock: Clock) -> None:
+    def __init__(self, poll: Poll, tcp: TcpSockets, nat: Nat, clock: Clock) -> None:
         self._poll, self._tcp, self._nat = poll, tcp, nat
-        self._reach, self._clock = reach, clock
+        self._clock = clock
         self._listeners: dict[Publication, Listener] = {}
         self._paused = False
 
@@ -78,7 +77,7 @@ class PublishedSockets:
     def add(self, asked: Publication) -> Publication:
         """Listen; a port of 0 becomes a free one. HospesError when it cannot be had."""
         listener = Listener(self, asked)
-        if not self._reach.is_guests(listener.guest[0]):
+        if not self._nat.reach.is_guests(listener.guest[0]):
             listener.socket.close()
             raise HospesError(
                 f"{asked} leads to {asked.guest}, which is no address of the guest's network; "
@@ -138,7 +137,7 @@ class PublishedSockets:
         ours.setblocking(False)
         ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         guest = listener.guest
-        seen = self._reach.seen_as(to_packed(address[0]), is_ipv4=len(guest[0]) == 4)
+        seen = self._nat.reach.seen_as(to_packed(address[0]), is_ipv4=len(guest[0]) == 4)
         connection = self._nat.tcp.open((seen, address[1]), guest, self._clock.monotonic_ns())
         if connection is None:
             close_with_reset(ours)

@@ -16,10 +16,16 @@ class IcmpNat:
     """Messages of the guest in, messages for the guest out through the link."""
 
     def __init__(
-        self, plan: Plan, limits: Limits, link: Link, outside: Outside, statistics: Statistics
+        self,
+        plan: Plan,
+        limits: Limits,
+        link: Link,
+        outside: Outside,
+        reach: Reach,
+        statistics: Statistics,
     ) -> None:
         self._plan, self._link, self._outside = plan, link, outside
-        self._reach, self._echoes = Reach(plan, outside.is_own), Echoes(limits)
+        self._reach, self._echoes = reach, Echoes(limits)
         self._statistics = statistics
 
     def packet(self, packet: IpPacket, mac: bytes, now_ns: int, *, vouched: bool) -> bool:

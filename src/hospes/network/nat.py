@@ -12,6 +12,7 @@ from hospes.network.link import Link
 from hospes.network.outside import Outside
 from hospes.network.packet import ICMP, ICMPV6, TCP, UDP, IpPacket
 from hospes.network.plan import Plan
+from hospes.network.reach import Reach
 from hospes.network.resolvers import Resolvers
 from hospes.network.statistics import Statistics
 from hospes.network.tcp_table import TcpTable
@@ -40,9 +41,12 @@ class Nat:
     ) -> None:
         self._plan, self.statistics = plan, statistics
         self.link = Link(plan, limits, emit)
-        self.tcp = TcpTable(plan, limits, self.link, outside, resolvers, statistics, entropy)
-        self.udp = UdpNat(plan, limits, self.link, outside, resolvers, statistics)
-        self.icmp = IcmpNat(plan, limits, self.link, outside, statistics)
+        self.reach = reach = Reach(plan, outside.is_own)
+        self.tcp = TcpTable(
+            plan, limits, self.link, outside, reach, resolvers, statistics, entropy
+        )
+        self.udp = UdpNat(plan, limits, self.link, outside, reach, resolvers, statistics)
+        self.icmp = IcmpNat(plan, limits, self.link, outside, reach, statistics)
         self._fragments = Reassembly()
 
     def frame(self, frame: bytes, now_ns: int) -> None:

@@ -38,13 +38,14 @@ class TcpTable:
         limits: Limits,
         link: Link,
         outside: Outside,
+        reach: Reach,
         resolvers: Resolvers,
         statistics: Statistics,
         entropy: Callable[[int], bytes],
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._statistics, self._entropy = outside, statistics, entropy
-        self._reach, self._resolvers = Reach(plan, outside.is_own), resolvers
+        self._reach, self._resolvers = reach, resolvers
         self._connections: dict[bytes, Connection] = {}
         self._touched: dict[Connection, None] = {}
         self._owed: dict[Connection, None] = {}

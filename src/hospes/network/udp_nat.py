@@ -28,12 +28,13 @@ class UdpNat:
         limits: Limits,
         link: Link,
         outside: Outside,
+        reach: Reach,
         resolvers: Resolvers,
         statistics: Statistics,
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._resolvers, self._statistics = outside, resolvers, statistics
-        self._reach, self._names = Reach(plan, outside.is_own), Names(plan)
+        self._reach, self._names = reach, Names(plan)
         self._dhcp = DhcpServer(plan)
         self._flows, self._returns = UdpFlows(limits), Returns()
         self._swept_ns = 0

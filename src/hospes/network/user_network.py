@@ -23,7 +23,6 @@ from hospes.network.limits import MILLISECOND_NS, SECOND_NS, Limits
 from hospes.network.nat import Nat
 from hospes.network.plan import Plan
 from hospes.network.published import Publication
-from hospes.network.reach import Reach
 from hospes.network.statistics import Statistics
 from hospes.network.tcp import Connection
 from hospes.network.tcp_table import PATIENCE_NS
@@ -112,8 +111,7 @@ class UserNetwork:
     def _join_sockets(self) -> None:
         sockets, nat = self._sockets, self._nat
         sockets.tcp.table, sockets.udp.nat, sockets.echoes.nat = nat.tcp, nat.udp, nat.icmp
-        reach = Reach(self.plan, sockets.is_own)
-        sockets.published = PublishedSockets(self._poll, sockets.tcp, nat, reach, self._clock)
+        sockets.published = PublishedSockets(self._poll, sockets.tcp, nat, self._clock)
 
     @property
     def link_up(self) -> bool:
