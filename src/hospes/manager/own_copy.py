@@ -47,15 +47,13 @@ def copy_out(session: Session, source: str, target: str) -> None:
     """Copy a file or directory of the guest to the host; into `target` if that is a directory."""
     path, contents = Path(target), source_of(source).contents
     place, name = (source, ".") if contents else os.path.split(source.rstrip("/"))
-    if not name:
-        place, name = "/", "."
     where = path if path.is_dir() else path.absolute().parent
     if not where.is_dir():
         raise HospesError(f"there is no directory {where}; make it first")
     with tempfile.TemporaryDirectory(dir=where, prefix=".hospes-") as work:
         archive = Path(work) / "archive"
         with archive.open("wb") as file:
-            words = ["tar", "-cf", "-", "-C", place or ("/" if source[0] == "/" else "."), name]
+            words = ["tar", "-cf", "-", "-C", place or ".", name]
             _run(session, shlex.join(words), file.write)
         try:
             with tarfile.open(archive) as found:
