@@ -12,7 +12,8 @@ from fuzz.harness import damage, main, odd_number, one_sentence
 from hospes.base import record
 from hospes.guests.nocloud import USER_DATA_BYTES_MAX, make_seed
 from hospes.spec.disk import parse_disk
-from hospes.spec.machine import Ended, MachineSpec
+from hospes.spec.kept import Ended
+from hospes.spec.machine import MachineSpec
 from hospes.spec.size import format_size, parse_size
 from hospes.spec.vm import VmSpec
 from hospes.ui.bind import Answered, UsageError, bind

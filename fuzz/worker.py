@@ -12,7 +12,7 @@ from hospes.base import record
 from hospes.base.errors import HospesError
 from hospes.machine.life import MachineState
 from hospes.machine.statistics import Statistics
-from hospes.spec.machine import Ended, Started
+from hospes.spec.kept import Ended, Started
 from hospes.worker import conversation, messages
 from hospes.worker.conversation import Conversation
 from hospes.worker.frames import receive_message, receive_with_descriptor

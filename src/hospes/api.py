@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress, silent
+from hospes.guests import agent_kinds
 from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.machine import networks
 from hospes.machine.balloon import MemoryStatistics
 from hospes.machine.cable import OpenNetwork
@@ -121,7 +121,7 @@ class Machine:
         if isinstance(image, VmSpec):
             if wanted:
                 raise HospesError(f"a VmSpec already says all; leave {', '.join(wanted)} out")
-            self.spec, agent = image, OWN_AGENT
+            self.spec, agent = image, agent_kinds.OWN
         else:
             self.spec = describe(image, progress=progress, driver=drive, **wanted)
             own = wanted.get("kernel") is None and wanted.get("bios") is None
@@ -142,7 +142,7 @@ class Machine:
             self._clock.wake()
 
     def _session(self, agent: str) -> "Session | QemuSession":
-        if agent == QEMU_AGENT:
+        if agent == agent_kinds.QEMU:
             # Here, for most machines have no need of it.
             from hospes.guests.qemu_session import QemuSession
 

@@ -34,7 +34,7 @@ def make(*values: Semantics | Insn) -> InstructionSet:
     module = types.ModuleType(__name__)
     for number, value in enumerate(values):
         vars(module)[f"value{number}"] = value
-    return InstructionSet("test", [module], RiscvDialect())
+    return InstructionSet("test", [module], RiscvDialect)
 
 
 WIDE = "imm[11:0] rs1 000 rd 0010011"

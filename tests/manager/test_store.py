@@ -11,7 +11,8 @@ from hospes.base.file_lock import take_lock
 from hospes.base.record import write_record
 from hospes.manager.look import State, line_of, state_of
 from hospes.manager.store import Store
-from hospes.spec.machine import Ended, MachineSpec, Started
+from hospes.spec.kept import Ended, Started
+from hospes.spec.machine import MachineSpec
 
 SPEC = MachineSpec(image="tiny", memory="512M", kernel=Path("/k"))
 

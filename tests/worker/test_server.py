@@ -12,7 +12,7 @@ from tests.machine.bare import bare_machine
 
 from hospes.base import unix
 from hospes.machine.machine import Machine
-from hospes.spec.machine import Ended, Started
+from hospes.spec.kept import Ended, Started
 from hospes.worker import messages, server
 from hospes.worker.console_log import ConsoleLog
 from hospes.worker.console_share import ConsoleShare

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +44,8 @@ class ObjectCache:
 
     def _write(self, path: Path, data: bytes) -> None:
         """Under another name first: readers see the old file or the whole new one."""
+        import tempfile  # Here, for most starts write nothing.
+
         handle, name = tempfile.mkstemp(dir=self.folder)
         try:
             with open(handle, "wb") as file:

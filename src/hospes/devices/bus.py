@@ -1,6 +1,5 @@
 """The bus: which device answers at a guest physical address, and the guard around each of them."""
 
-import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,6 @@ PAGE_SHIFT: Final = 12
 PAGE_BYTES: Final = 1 << PAGE_SHIFT
 PAGES_REMEMBERED: Final = 1024
 
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -162,4 +160,6 @@ class Bus:
         mapping.guest_errors += 1
         count = mapping.guest_errors
         if count <= 4 or count & (count - 1) == 0:
-            _log.info("%s: %s (%d so far)", mapping.name, error, count)
+            import logging  # Here, for most guests never need it.
+
+            logging.getLogger(__name__).info("%s: %s (%d so far)", mapping.name, error, count)

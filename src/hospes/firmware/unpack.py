@@ -1,13 +1,9 @@
 """Decompression of kernels and initrds: gzip, zstd, xz, lzma, bzip2, and EFI "zboot" images."""
 
-import bz2
-import lzma
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
-
-import zstandard
 
 from hospes.base.errors import HospesError
 
@@ -23,20 +19,41 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, /) -> bytes: ...
 
 
-def _gzip() -> _Decompressor:
-    return zlib.decompressobj(wbits=31)
+Opened = tuple[_Decompressor, type[Exception]]
+"""A decompressor, and what it raises at damaged data besides what all of them may."""
 
 
-FORMATS: Final[dict[str, tuple[bytes, Callable[[], _Decompressor]]]] = {
+def _gzip() -> Opened:
+    return zlib.decompressobj(wbits=31), zlib.error
+
+
+# The others bring their libraries along only for data of their kind: a part of every start.
+def _zstd() -> Opened:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError
+
+
+def _lzma() -> Opened:
+    import lzma
+
+    return lzma.LZMADecompressor(), lzma.LZMAError
+
+
+def _bzip2() -> Opened:
+    import bz2
+
+    return bz2.BZ2Decompressor(), OSError
+
+
+FORMATS: Final[dict[str, tuple[bytes, Callable[[], Opened]]]] = {
     "gzip": (b"\x1f\x8b", _gzip),
-    "zstd": (b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj()),
-    "xz": (b"\xfd7zXZ\0", lzma.LZMADecompressor),
-    "bzip2": (b"BZh", bz2.BZ2Decompressor),
-    "lzma": (b"\x5d\0\0", lzma.LZMADecompressor),
+    "zstd": (b"\x28\xb5\x2f\xfd", _zstd),
+    "xz": (b"\xfd7zXZ\0", _lzma),
+    "bzip2": (b"BZh", _bzip2),
+    "lzma": (b"\x5d\0\0", _lzma),
 }
 UNSUPPORTED: Final = {b"\x02\x21\x4c\x18": "lz4", b"\x04\x22\x4d\x18": "lz4", b"\x89LZO": "lzo"}
-
-_ERRORS = (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError)
 
 
 def compression(data: bytes) -> str | None:
@@ -63,7 +80,7 @@ def chunks(data: bytes, name: str) -> Iterator[bytes]:
             f"{name} is compressed with {kind or 'an unknown method'}, which is not supported; "
             "recompress it with gzip or zstd"
         )
-    stream = FORMATS[kind][1]()
+    stream, damage = FORMATS[kind][1]()
     total = 0
     try:
         for at in range(0, len(data), _CHUNK):
@@ -74,7 +91,7 @@ def chunks(data: bytes, name: str) -> Iterator[bytes]:
             yield piece
             if stream.eof:
                 return
-    except _ERRORS as error:
+    except (damage, OSError, EOFError, ValueError) as error:
         raise _damaged(name, kind) from error
     raise _damaged(name, kind)
 

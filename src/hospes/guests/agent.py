@@ -32,8 +32,8 @@ keeps the command from ending: redirect the output of what should stay.
 
 import base64
 import binascii
+import os
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -84,7 +84,7 @@ Event = Ready | Output | ErrorOutput | Finished
 
 
 def random_mark() -> bytes:
-    return secrets.token_hex(MARK_DIGITS // 2).encode()
+    return os.urandom(MARK_DIGITS // 2).hex().encode()
 
 
 class AgentProtocol:

@@ -8,7 +8,7 @@ from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress
-from hospes.guests import debian_settings, initramfs
+from hospes.guests import agent_kinds, debian_settings, initramfs
 from hospes.guests.apt import PrivateApt
 from hospes.guests.build_log import BuildLog
 from hospes.guests.builder import BUSYBOX_PACKAGE, KERNEL_PACKAGE, MEBIBYTE
@@ -20,7 +20,7 @@ from hospes.guests.debian_script import INSTALL_SCRIPT, START
 from hospes.guests.iso9660 import IsoWriter
 from hospes.guests.light_modules import write_light_modules
 from hospes.guests.plain_deb import write_plain
-from hospes.guests.store import QEMU_AGENT, Manifest, PackageRecord, locked, record_file
+from hospes.guests.store import Manifest, PackageRecord, locked, record_file
 from hospes.spec.disk import DiskFormat, DiskSpec
 from hospes.spec.vm import VmSpec
 from hospes.storage.convert import convert_image
@@ -171,7 +171,7 @@ class DebianBuilder:
             files=files,
             memory_bytes=recipe.memory_bytes,
             append=APPEND,
-            agent=QEMU_AGENT,
+            agent=agent_kinds.QEMU,
             cloud_init=any(file.name == "cloud-init" for file in closure.files),
             disk="disk.qcow2",
             description=recipe.description,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hospes.base.progress import Progress, silent
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT, Image
+from hospes.guests import agent_kinds
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
@@ -14,6 +14,7 @@ from hospes.spec.vm import EngineKind, VmSpec
 
 if TYPE_CHECKING:
     from hospes.guests.debian_recipe import Driver
+    from hospes.guests.store import Image
 
 AGENT_CONSOLE: Final = "hvc0"
 
@@ -81,7 +82,7 @@ def describe(
 
 
 def _with_image(
-    found: Image, wanted: dict[str, Any], agent: bool, own_root: bool
+    found: "Image", wanted: dict[str, Any], agent: bool, own_root: bool
 ) -> dict[str, Any]:
     """What becomes different of what is wanted when an image is booted."""
     manifest, disks = found.manifest, wanted["disks"]
@@ -98,14 +99,14 @@ def _with_image(
         "memory_bytes": manifest.memory_bytes,
         "disks": disks,
         "from_disk": found.disk is not None,
-        "ports": wanted["ports"] or manifest.agent == QEMU_AGENT,
+        "ports": wanted["ports"] or manifest.agent == agent_kinds.QEMU,
     }
 
 
 def agent_in(image: str | None) -> str:
     """Which agent the guest of an image has that `describe` has made sure of; our own is usual."""
     if image is None:
-        return OWN_AGENT
+        return agent_kinds.OWN
     from hospes.guests import catalogue
 
     return catalogue.locate(image).manifest.agent

@@ -16,11 +16,9 @@ from hospes.base.errors import HospesError
 from hospes.base.paths import cache_directory
 from hospes.base.progress import Progress, silent
 from hospes.base.record import UNREADABLE
+from hospes.guests import agent_kinds
 
 MANIFEST: Final = "manifest.json"
-OWN_AGENT: Final = "hospes"
-"""The agent described in `agent.py`."""
-QEMU_AGENT: Final = "qemu"
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -59,7 +57,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     append: str
     modules: tuple[str, ...] = ()
-    agent: str = OWN_AGENT
+    agent: str = agent_kinds.OWN
     cloud_init: bool = False
     terminals: tuple[str, ...] = ()
     disk: str = ""

@@ -1,15 +1,17 @@
 """A frozen collection of instructions: overlap check, decoder, and the way to and from text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hospes.base.errors import HospesError
-from hospes.isa.assembler import Assembler, Program
-from hospes.isa.disassembler import Disassembler
 from hospes.isa.insn import Insn, declared
-from hospes.isa.syntax import Dialect
+
+if TYPE_CHECKING:
+    from hospes.isa.assembler import Assembler, Program
+    from hospes.isa.disassembler import Disassembler
+    from hospes.isa.syntax import Dialect
 
 _OPCODE: Final = {4: 0x7F, 2: 0xE003}
 """The bits that hold the major opcode, by the instruction's length in bytes."""
@@ -37,11 +39,12 @@ class InstructionSet:
 
     `insns` is ordered so that the first that fits a word is the right one (it matters only where
     an instruction overrides a part of another). `by_name` keeps declaration order per mnemonic.
+    Text, and so the `dialect`, is loaded when it is first asked for: most machines only decode.
     """
 
-    def __init__(self, name: str, modules: Iterable[Any], dialect: Dialect) -> None:
+    def __init__(self, name: str, modules: Iterable[Any], dialect: Callable[[], "Dialect"]) -> None:
         found = {id(made): made for module in modules for made in declared(module)}
-        self.name, self.dialect = name, dialect
+        self.name, self._dialect = name, dialect
         self.insns = tuple(sorted(found.values(), key=lambda made: -len(made.overrides)))
         check_overlaps(self.insns)
         names: dict[str, tuple[Insn, ...]] = {}
@@ -78,7 +81,9 @@ class InstructionSet:
         """The bytes of an assembly source placed at pc; AssemblyError names a faulty line."""
         return self.program(text, pc, symbols).code
 
-    def program(self, text: str, pc: int = 0, symbols: Mapping[str, int] | None = None) -> Program:
+    def program(
+        self, text: str, pc: int = 0, symbols: Mapping[str, int] | None = None
+    ) -> "Program":
         """Like assemble, with the symbols that the source defines."""
         return self._assembler.assemble(text, pc, symbols)
 
@@ -92,12 +97,16 @@ class InstructionSet:
         return self._disassembler.text(made, word, pc)
 
     @cached_property
-    def _assembler(self) -> Assembler:
-        return Assembler(self.by_name, self.dialect)
+    def _assembler(self) -> "Assembler":
+        from hospes.isa.assembler import Assembler
+
+        return Assembler(self.by_name, self._dialect())
 
     @cached_property
-    def _disassembler(self) -> Disassembler:
-        return Disassembler(self.dialect)
+    def _disassembler(self) -> "Disassembler":
+        from hospes.isa.disassembler import Disassembler
+
+        return Disassembler(self._dialect())
 
 
 def check_overlaps(insns: Sequence[Insn]) -> None:

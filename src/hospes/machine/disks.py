@@ -2,7 +2,6 @@
 
 import os
 import queue
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -155,6 +154,8 @@ def open_disk(spec: DiskSpec, places: Sequence[Path] = ()) -> "BlockDevice":
     around = Surroundings(places=(*places, *base))
     if spec.path is not None:
         return open_image(spec.path, spec.format, writable=not spec.read_only, around=around)
+    import tempfile
+
     directory = Path(os.environ.get("TMPDIR") or SCRATCH_DIRECTORY)
     try:
         with tempfile.TemporaryDirectory(prefix="hospes-", dir=directory) as place:

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 
 from hospes.base.errors import HospesError
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT
+from hospes.guests import agent_kinds
 from hospes.manager.guest_agent import GuestAgent
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager
@@ -17,9 +17,9 @@ def agent_of(
     """The agent in a machine's guest; `patience` is how long another user of it is waited for."""
     with Link(machine) as link:
         kind = link.info().agent
-    if kind == OWN_AGENT:
+    if kind == agent_kinds.OWN:
         return OwnAgent(machine, m, patience)
-    if kind != QEMU_AGENT:
+    if kind != agent_kinds.QEMU:
         raise HospesError(
             f"the guest of {machine.name!r} has no agent to do this; "
             f"use its console with 'hospes attach {machine.name}'"

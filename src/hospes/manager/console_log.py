@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import BinaryIO, Final
 
 from hospes.manager.store import MachineDirectory
-from hospes.spec.machine import CONSOLE_FILE, OLDER_CONSOLE_FILE
+from hospes.spec.kept import CONSOLE_FILE, OLDER_CONSOLE_FILE
 
 PIECE_BYTES: Final = 65536
 POLL_SECONDS: Final = 0.1

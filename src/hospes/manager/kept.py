@@ -1,10 +1,9 @@
 """A machine that is kept: made, started, and looked at from a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
-
-from msgspec.structs import replace
 
 from hospes.base.errors import HospesError
 from hospes.manager.launch import launch, own_card, own_disks, own_root

@@ -13,13 +13,12 @@ from typing import IO, Final
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress
 from hospes.base.record import pack
-from hospes.guests import catalogue
+from hospes.guests import agent_kinds, catalogue
 from hospes.guests.describe import describe
-from hospes.guests.store import OWN_AGENT, QEMU_AGENT
 from hospes.manager.driver import drive
 from hospes.manager.store import MachineDirectory, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
-from hospes.spec.machine import WORKER_LOG_FILE, Boot
+from hospes.spec.kept import WORKER_LOG_FILE, Boot
 from hospes.spec.net import MAC_SEED_BYTES, NetworkKind, NetworkSpec, mac_from
 from hospes.worker.report import unpack_lines
 
@@ -79,7 +78,7 @@ def boot_of(
     """What a machine's process is given; `words` are added to the kernel's command line."""
     spec = machine.spec
     agent = _agent(spec.image, progress) if spec.image else ""
-    own = {OWN_AGENT: [SHELL_WORD], QEMU_AGENT: [f"systemd.hostname={machine.name}"]}
+    own = {agent_kinds.OWN: [SHELL_WORD], agent_kinds.QEMU: [f"systemd.hostname={machine.name}"]}
     return Boot(
         spec=describe(
             spec.image,
@@ -94,7 +93,7 @@ def boot_of(
             interrupts=spec.interrupts,
             allow=spec.allow,
             network=spec.network,
-            agent=agent == OWN_AGENT,
+            agent=agent == agent_kinds.OWN,
             own_root=(machine.path / ROOT_FILE).exists(),
             progress=progress,
             driver=drive,

@@ -13,7 +13,7 @@ from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
 from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
-from hospes.spec.machine import SOCKET_FILE, Ended
+from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
 from hospes.worker.frames import receive_message, receive_with_descriptor, send_message

@@ -19,6 +19,10 @@ DESCRIPTION: Final = "Hospes runs virtual machines: RISC-V guests, on a host wit
 TYPE_NAMES: Final = {int: "a whole number", float: "a number"}
 
 
+UNMEASURED: Final = functools.partial(argparse.HelpFormatter, width=80)
+"""What checks the arguments: looking for the terminal's width imports compressors."""
+
+
 class UsageError(Exception):
     """The words on the command line do not fit the verb; the text is a sentence's beginning."""
 
@@ -30,8 +34,16 @@ class Answered(Exception):  # noqa: N818 - no error: the parser itself has print
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises instead of ending the process."""
 
+    takes_command = False
+
     def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=argparse.HelpFormatter, **options)
+        super().__init__(allow_abbrev=False, formatter_class=UNMEASURED, **options)
+
+    def format_help(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        if self.takes_command and self.usage is None:
+            self.usage = self.format_usage().removeprefix("usage: ").rstrip() + " [-- COMMAND...]"
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
@@ -97,7 +109,10 @@ def _parser(verbs: Sequence[Verb]) -> Parser:
 
 
 def _commands(parser: Parser) -> Any:
-    return parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    # Without `prog`, a usage is formatted to find it.
+    return parser.add_subparsers(
+        metavar="COMMAND", required=True, title="commands", prog=parser.prog
+    )
 
 
 def _add_verb(owner: Any, name: str, verb: Verb) -> None:
@@ -107,8 +122,7 @@ def _add_verb(owner: Any, name: str, verb: Verb) -> None:
         if parameter.kind is not parameter.VAR_POSITIONAL:
             _add_parameter(parser, parameter)
     parser.set_defaults(verb=verb)
-    if verb.takes_command:
-        parser.usage = parser.format_usage().removeprefix("usage: ").rstrip() + " [-- COMMAND...]"
+    parser.takes_command = verb.takes_command
 
 
 def _add_parameter(parser: Parser, parameter: inspect.Parameter) -> None:

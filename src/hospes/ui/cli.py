@@ -9,11 +9,11 @@ from typing import Any, Final
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.manager.manager import Manager
-from hospes.manager.verbs import VERBS
+from hospes.manager.verbs import verbs
 from hospes.ui.bind import Answered, UsageError, bind
 from hospes.ui.foreground import Foreground
-from hospes.ui.present import present, remarks, sentence
 from hospes.ui.progress import ProgressLine
+from hospes.ui.sentence import sentence
 from hospes.ui.signals import Stopped, raise_stopped
 
 FAILURE: Final = 1
@@ -62,13 +62,16 @@ def _call(argv: list[str], m: Manager) -> Any:
     """Parse, then run the verb."""
     cut = argv.index("--") if "--" in argv else len(argv)
     words = argv[:cut] or ["--help"]
-    return bind(VERBS, m, words, argv[cut + 1 :])()
+    return bind(verbs(words[0]), m, words, argv[cut + 1 :])()
 
 
 def _show(result: Any) -> int:
     """Print a verb's result; its exit code if it has one."""
     if isinstance(result, int):
         return result
+    # Here, for a machine's start should not pay for what is shown at its end.
+    from hospes.ui.present import present, remarks
+
     for text, stream in ((present(result), sys.stdout), (remarks(result), sys.stderr)):
         if text:
             print(text, file=stream, flush=True)

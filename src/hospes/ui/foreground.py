@@ -1,7 +1,6 @@
 """A machine in the foreground of a terminal, or between pipes."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hospes.base.errors import HospesError
 from hospes.ui.piped import PipedInput
-from hospes.ui.present import sentence
+from hospes.ui.sentence import sentence
 from hospes.ui.signals import Deferred
 from hospes.ui.terminal import LeaveKey, RawTerminal
 
@@ -84,7 +83,9 @@ class Foreground:
     @property
     def size(self) -> tuple[int, int]:
         """Columns and rows."""
-        size = shutil.get_terminal_size()
+        from shutil import get_terminal_size  # Here, for it brings compressors along.
+
+        size = get_terminal_size()
         return size.columns, size.lines
 
     def output(self, data: bytes) -> None:

@@ -10,6 +10,7 @@ from hospes.manager.ran import Ran
 from hospes.manager.verbs.doctor import Examination
 from hospes.manager.verbs.machines import Remarks
 from hospes.manager.verbs.show import Shown
+from hospes.ui.sentence import sentence
 
 
 @singledispatch
@@ -67,12 +68,6 @@ def remarks(result: Any) -> str:
     said = [f"hospes: {sentence(result.remark)}"] if result.remark else []
     rows = result.statistics if isinstance(result, Ran) else ()
     return "\n".join([*said, *([aligned(rows)] if rows else [])])
-
-
-def sentence(message: str) -> str:
-    """A message on one line, begun and ended like a sentence."""
-    text = " ".join(message.split())
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def _judged(c: Capability) -> str:

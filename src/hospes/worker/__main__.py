@@ -12,7 +12,7 @@ from typing import Final
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.base.record import unpack
-from hospes.spec.machine import Boot
+from hospes.spec.kept import Boot
 from hospes.worker.report import Line, pack_line
 
 FAILURE: Final = 1

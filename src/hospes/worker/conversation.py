@@ -11,7 +11,7 @@ from hospes.base.errors import HospesError, PortBusy
 from hospes.base.log import save_crash
 from hospes.machine.life import MachineState
 from hospes.machine.machine import Machine
-from hospes.spec.machine import Ended, Started
+from hospes.spec.kept import Ended, Started
 from hospes.worker import agent_port, messages
 from hospes.worker.agent_port import AgentPort
 from hospes.worker.console_share import ConsoleShare

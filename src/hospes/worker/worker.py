@@ -17,7 +17,7 @@ from hospes.base.record import write_record
 from hospes.machine.life import Ending, EndKind
 from hospes.machine.machine import Machine
 from hospes.spec.boot import BootContent
-from hospes.spec.machine import (
+from hospes.spec.kept import (
     CONSOLE_FILE,
     ENDING_FILE,
     LOCK_FILE,

@@ -4,6 +4,6 @@ from typing import Final
 
 from hospes.isa.instruction_set import InstructionSet
 from hospes.isa.riscv import rv_c, rv_i
-from hospes.isa.riscv.dialect import RiscvDialect
+from hospes.isa.riscv.assembly import dialect
 
-ACCESSES: Final = InstructionSet("RV64I and C", [rv_i, rv_c], RiscvDialect())
+ACCESSES: Final = InstructionSet("RV64I and C", [rv_i, rv_c], dialect)

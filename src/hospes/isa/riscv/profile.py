@@ -22,10 +22,10 @@ from hospes.isa.riscv import (
     zicond,
     zicsr,
 )
-from hospes.isa.riscv.dialect import RiscvDialect
+from hospes.isa.riscv.assembly import dialect
 
 INTEGER: Final = (rv_i, rv_iw, rv_m, rv_a, rv_c, zba, zbb, zbs, zicond)
 SYSTEM: Final = (zicsr, rv_priv, zicbo)
 FLOATING_POINT: Final = (rv_f, rv_f_convert, rv_d, rv_d_convert, rv_dc)
 
-RV64: Final = InstructionSet("RV64", [*INTEGER, *SYSTEM, *FLOATING_POINT], RiscvDialect())
+RV64: Final = InstructionSet("RV64", [*INTEGER, *SYSTEM, *FLOATING_POINT], dialect)
