@@ -12,15 +12,17 @@ from bench.environment import look_around
 from bench.event_program import assemble_events
 from bench.guest import linux_guest
 from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
+from bench.network_measure import measure_network, network_files
+from bench.network_server import NetworkServers
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
-from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, SYSTEM_ROWS, results
+from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, NETWORK_ROWS, SYSTEM_ROWS, results
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "system", "disk")
+PARTS: Final = ("boot", "work", "events", "network", "system", "disk")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -53,9 +55,10 @@ def run(wanted: argparse.Namespace) -> int:
     programs = [qemu(), hospes()]
     rounds = 1 if wanted.quick else wanted.rounds
     parts = wanted.only or list(PARTS)
-    with tempfile.TemporaryDirectory(prefix="hospes-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="hospes-bench-") as name, NetworkServers() as servers:
         directory = Path(name)
-        guest = linux_guest(directory)
+        progress = ProgressLine(sys.stderr)
+        guest = linux_guest(directory, progress, network_files(servers.ports))
         measures: list[Measure] = []
         if "boot" in parts or "work" in parts:
             measures.append(measure_linux(guest, workloads="work" in parts))
@@ -64,9 +67,11 @@ def run(wanted: argparse.Namespace) -> int:
             image = directory / "events.bin"
             image.write_bytes(assemble_events(scale, REPETITIONS))
             measures.append(measure_events(image, scale))
+        if "network" in parts:
+            measures.append(measure_network(guest))
         made_of = [guest.made_of]
         if "system" in parts or "disk" in parts:
-            whole = system_guest(directory, ProgressLine(sys.stderr))
+            whole = system_guest(directory, progress)
             measures.append(measure_system(whole, loads="disk" in parts))
             made_of.append(whole.made_of)
         environment = look_around(programs, "; ".join(made_of), rounds)
@@ -75,6 +80,7 @@ def run(wanted: argparse.Namespace) -> int:
         samples = in_turn(programs, measures, rounds, tell)
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),
+        "User-mode network": results(NETWORK_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),

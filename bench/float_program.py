@@ -1,18 +1,8 @@
-"""A Linux program that computes in floating point: part of the Mandelbrot set, in doubles.
+"""A Linux program that computes in floating point: part of the Mandelbrot set, in doubles."""
 
-Assembled by our own assembler into an ELF file without sections, for both guests the same bytes.
-"""
-
-import struct
 from typing import Final
 
-from hospes.isa.riscv.profile import RV64
-
-BASE: Final = 0x10000
-HEADERS_BYTES: Final = 64 + 56
-RISCV_MACHINE: Final = 243
-HARD_DOUBLE: Final = 5
-"""e_flags: compressed instructions, double-precision calling convention."""
+from bench.executable import executable
 
 SOURCE: Final = """
     .equ EDGE, 384
@@ -72,12 +62,4 @@ escaped:
 
 def float_program() -> bytes:
     """The ELF executable."""
-    code = RV64.assemble(SOURCE, BASE + HEADERS_BYTES)
-    size = HEADERS_BYTES + len(code)
-    identity = b"\x7fELF\x02\x01\x01" + bytes(9)
-    header = identity + struct.pack(
-        "<HHIQQQIHHHHHH",
-        2, RISCV_MACHINE, 1, BASE + HEADERS_BYTES, 64, 0, HARD_DOUBLE, 64, 56, 1, 0, 0, 0,
-    )  # fmt: skip
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, BASE, BASE, size, size, 0x1000)
-    return header + segment + code
+    return executable(SOURCE)

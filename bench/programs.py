@@ -22,13 +22,17 @@ BARE_MEMORY: Final = "1024M"
 
 @dataclass(frozen=True)
 class Program:
-    """One machine program: its command lines for Linux, a raw M-mode image and a whole system."""
+    """One machine program: its command lines for Linux, a raw M-mode image and a whole system.
+
+    `nat` is added for a card on user-mode NAT, where 10.0.2.2 leads to the host's loopback.
+    """
 
     name: str
     version: str
     linux: Callable[[LinuxGuest, str], list[str]]
     bare: Callable[[Path], list[str]]
     system: Callable[[SystemGuest], list[str]]
+    nat: tuple[str, ...]
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -69,7 +73,8 @@ def qemu() -> Program:
         ]  # fmt: skip
 
     number = version[1] if version else "unknown"
-    return Program(QEMU_NAME, number, linux, bare, system)
+    nat = ("-netdev", "user,id=nat", "-device", "virtio-net-pci,netdev=nat,romfile=")
+    return Program(QEMU_NAME, number, linux, bare, system, nat)
 
 
 def hospes() -> Program:
@@ -98,4 +103,5 @@ def hospes() -> Program:
             "--allow", str(base.parent), *(word for disk in disks for word in ("--disk", disk)),
         ]  # fmt: skip
 
-    return Program(HOSPES_NAME, hospes_version(), linux, bare, system)
+    nat = ("--network", "nat", "--allow-host")
+    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat)

@@ -15,6 +15,7 @@ from bench.measure import (
     WORKED_MEMORY,
     Samples,
 )
+from bench.network_measure import CONNECT, PING, RECEIVE, SEND
 from bench.programs import HOSPES_NAME, QEMU_NAME
 from bench.system_loads import FIO_LOADS, PACKAGES, UNPACK
 from bench.system_measure import SYSTEM_BOOT, SYSTEM_MEMORY
@@ -33,6 +34,8 @@ UNPACK_MUST: Final = 1.2
 FIO_MUST: Final = 0.8
 FIO_AIM: Final = 1.5
 """Of QEMU's bandwidth."""
+NETWORK_AIM: Final = 2.0
+MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,14 @@ SYSTEM_ROWS: Final = (
     ),
     Row(SYSTEM_MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE),
 )  # fmt: skip
+NETWORK_ROWS: Final = (
+    *(
+        Row(key, title, "MB/s", 1 / MEGABYTE, rate=True, must=1.0, aim=f"{1 / NETWORK_AIM:g}x")
+        for key, title in ((SEND, "TCP, guest to host"), (RECEIVE, "TCP, host to guest"))
+    ),
+    Row(CONNECT, "connections, one after another", "1/s", rate=True, must=1.0),
+    Row(PING, "ping", "µs", MICROSECONDS, must=1.0),
+)
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),
     Row(WORKED_MEMORY, "memory beyond the guest's, after work", "MB", 1 / MEGABYTE),

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from bench.float_program import BASE, HEADERS_BYTES, float_program
+from bench.executable import BASE, HEADERS_BYTES
+from bench.float_program import float_program
 from bench.guest import FIRST_PROCESS, INIT_PATH, bench_files
 from bench.workloads import DONE, FAILED, SCRIPT, WORKLOADS, script
 from elftools.elf.elffile import ELFFile
