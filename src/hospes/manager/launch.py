@@ -16,6 +16,7 @@ from hospes.base.record import pack
 from hospes.guests import agent_kinds, catalogue
 from hospes.guests.describe import describe
 from hospes.manager.driver import drive
+from hospes.manager.mending import mend_after_crash
 from hospes.manager.store import MachineDirectory, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
 from hospes.spec.kept import WORKER_LOG_FILE, Boot
@@ -118,7 +119,8 @@ def launch(
 
     With `paused`, it is to be resumed before anything is executed.
     """
-    boot = pack(boot_of(machine, words, progress, paused))
+    boot = boot_of(machine, words, progress, paused)
+    mend_after_crash(machine, boot.spec.disks)
     with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "hospes.worker", str(machine.path)],
@@ -133,7 +135,7 @@ def launch(
     assert process.stdout is not None
     try:
         with suppress(BrokenPipeError), process.stdin as into:
-            into.write(boot)
+            into.write(pack(boot))
         _await_ready(machine, process.stdout, progress)
     except BaseException:
         process.terminate()
