@@ -65,7 +65,7 @@ def bind(verbs: Sequence[Verb], m: Manager, words: Sequence[str], command: Seque
 
     `command` is what stood after `--`; verbs that take one get it.
     """
-    parser = _parser(verbs)
+    parser = _parser(verbs, words[0] if words else "")
     given, unknown = parser.parse_known_args(list(words))
     if unknown:
         kind = "No such option:" if unknown[0].startswith("-") else "Unexpected argument"
@@ -84,7 +84,8 @@ def summary(function: Callable[..., Any]) -> str:
     return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
 
 
-def _parser(verbs: Sequence[Verb]) -> Parser:
+def _parser(verbs: Sequence[Verb], first: str) -> Parser:
+    """Of verbs that do not begin with the first word, only the names are of use."""
     root = Parser(prog="hospes", description=DESCRIPTION)
     root.add_argument(
         "--version",
@@ -104,7 +105,7 @@ def _parser(verbs: Sequence[Verb]) -> Parser:
                 group = commands.add_parser(parents[0], help=text, description=text)
                 groups[parents[0]] = _commands(group)
             owner = groups[parents[0]]
-        _add_verb(owner, name, verb)
+        _add_verb(owner, name, verb, whole=verb.words[0] == first)
     return root
 
 
@@ -115,9 +116,11 @@ def _commands(parser: Parser) -> Any:
     )
 
 
-def _add_verb(owner: Any, name: str, verb: Verb) -> None:
+def _add_verb(owner: Any, name: str, verb: Verb, *, whole: bool) -> None:
     text = summary(verb.function)
     parser = owner.add_parser(name, help=text, description=text)
+    if not whole:
+        return
     for parameter in verb.parameters:
         if parameter.kind is not parameter.VAR_POSITIONAL:
             _add_parameter(parser, parameter)
