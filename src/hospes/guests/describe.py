@@ -54,10 +54,9 @@ def describe(
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
     `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
     that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
-    itself as 10.0.2.2. With `vsock`, `Machine.vsock` works, and with a path in place of True, by Unix
-    sockets there as well. An image's root disk is the first one, with what is written gone at the
-    end; with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in
-    which such an image is made.
+    itself as 10.0.2.2. With `vsock`, `Machine.vsock` works, and with a path, Unix sockets there. An
+    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
+    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     wanted |= {"disks": tuple(map(_disk, disks)), "ports": ports, "balloon": balloon}

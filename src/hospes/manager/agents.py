@@ -19,6 +19,11 @@ def agent_of(
         kind = link.info().agent
     if kind == OWN_AGENT:
         return OwnAgent(machine, m, patience)
+    if not kind and machine.spec.boots_disk:
+        # Here, for few machines have use for it.
+        from hospes.manager.ssh import SshAgent
+
+        return SshAgent(machine, m)
     if kind != QEMU_AGENT:
         raise HospesError(
             f"the guest of {machine.name!r} has no agent to do this; "

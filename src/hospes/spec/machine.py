@@ -18,6 +18,7 @@ OLDER_CONSOLE_FILE: Final = "console.log.1"
 WORKER_LOG_FILE: Final = "worker.log"
 STARTED_FILE: Final = "started.json"
 ENDING_FILE: Final = "ending.json"
+VSOCK_FILE: Final = "vsock.sock"
 RESERVE_FILE: Final = "reserve"
 """Space for writing down the end, should the machine fill the host's disk."""
 
@@ -43,6 +44,12 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     interrupts: InterruptKind | None = None
     allow: tuple[Path, ...] = ()
     network: NetworkSpec = NO_NETWORK
+    vsock_cid: int = 0
+
+    @property
+    def boots_disk(self) -> bool:
+        """Whether it boots what a disk of the user's own holds."""
+        return self.image is None and self.kernel is None and self.bios is None
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
