@@ -108,6 +108,6 @@ def test_the_connection_itself_is_handed_over(tmp_path) -> None:
     with socket.socket(fileno=descriptor) as received, theirs, out, seen:
         received.sendall(b"it is this one")
         assert theirs.recv(100) == b"it is this one"
-    with (tmp_path / "file").open("wb") as file:
-        with pytest.raises(HospesError, match="leave out --fdpass"):
-            hand_over(socket.socket(socket.AF_UNIX), file.fileno())
+    leave_out = pytest.raises(HospesError, match="leave out --fdpass")
+    with (tmp_path / "file").open("wb") as file, leave_out:
+        hand_over(socket.socket(socket.AF_UNIX), file.fileno())
