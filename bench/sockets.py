@@ -13,11 +13,11 @@ from hospes.base.progress import Progress
 
 IMAGE: Final = "userland"
 PORT: Final = 1000
-TRANSFER_BYTES: Final = 64 << 20
+TRANSFER_BYTES: Final = 32 << 20
 CONNECTIONS: Final = 200
 PIECE_BYTES: Final = 1 << 16
 BOOT_SECONDS: Final = 300.0
-ROUNDS: Final = 5
+ROUNDS: Final = 3
 
 SCRIPT: Final = f"""
 import socket

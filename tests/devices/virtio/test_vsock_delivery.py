@@ -109,8 +109,9 @@ class Run:
     def step(self) -> None:
         talk = self.chance.choice(list(self.talks.values()))
         luck = self.chance.random()
-        if luck < 0.3:
+        if luck < 0.2:
             talk.host_step()
+        elif luck < 0.4:
             if talk.end.asked:
                 talk.end.asked = False
                 self.table.changed(talk.end)
