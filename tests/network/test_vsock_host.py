@@ -232,6 +232,24 @@ def test_who_waits_at_the_end_is_hung_up_on(door, bell) -> None:
         one.close()
 
 
+def test_a_guest_leaves_this_process_most_of_its_files(door, bell, monkeypatch) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda which: (80, 1024))
+    host = VsockHost(VsockSpec(CID, door), bell)
+    with host.listen(7, False):
+        ends = [host.connect(7, False) for _ in range(20)]
+        assert None not in ends
+        assert host.connect(7, False) is None
+        with pytest.raises(HospesError, match="has 20 vsock connections"):
+            host.call(1, False, lambda port: None)
+        with knock(door, b"CONNECT 1\n") as client:
+            assert client.recv(10) == b""
+        ends.pop().close()
+        ends.append(host.connect(7, False))
+        for end in ends:
+            end.close()
+    host.close()
+
+
 def test_addresses_and_ports() -> None:
     taken = {new_cid() for _ in range(50)}
     assert len(taken) == 50

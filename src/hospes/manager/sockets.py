@@ -33,7 +33,7 @@ def call_port(machine: MachineDirectory, port: int, progress: Progress) -> socke
     check_port(port)
     task, waited = f"Waiting for vsock port {port}", False
     while True:
-        found = _try(machine, port)
+        found = call_once(machine, port)
         if found is not None:
             if waited:
                 progress(task, 1, 1)
@@ -57,8 +57,8 @@ def booting(machine: MachineDirectory) -> bool:
     return started is not None and time.time() - started.when_s < BOOT_SECONDS
 
 
-def _try(machine: MachineDirectory, port: int) -> socket.socket | None:
-    """The connection, if somebody answers; what is said before the answer's end is read alone."""
+def call_once(machine: MachineDirectory, port: int) -> socket.socket | None:
+    """The connection, if somebody answers now; nothing behind the answer is read."""
     with suppress(OSError):
         client = unix.connect(machine.path / VSOCK_FILE, ANSWER_SECONDS)
         try:

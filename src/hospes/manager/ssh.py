@@ -22,7 +22,7 @@ from hospes.base.errors import HospesError
 from hospes.base.paths import module_path
 from hospes.manager.guest_agent import Command
 from hospes.manager.manager import Manager, Terminal
-from hospes.manager.sockets import booting, call_port
+from hospes.manager.sockets import booting, call_once, call_port
 from hospes.manager.store import MachineDirectory
 from hospes.spec.vsock import SSH_PORT
 
@@ -34,6 +34,7 @@ LISTEN: Final = ("systemd.ssh_auto=no", f"systemd.ssh_listen=vsock::{SSH_PORT}")
 GREETING: Final = b"SSH-"
 GREETING_SECONDS: Final = 60.0
 PAUSE_SECONDS: Final = 1.0
+POWER_OFF: Final = ("systemctl", "--no-block", "poweroff")
 ROOT: Final = "root"
 ALIAS: Final = "hospes"
 
@@ -94,8 +95,20 @@ class SshAgent:
         self._copy([f"{ROOT}@{ALIAS}:{source}", _local(target)])
 
     def shut_down(self, seconds: float) -> bool:
-        """Ask the guest to switch itself off."""
-        return self._call("ssh", ["-n", f"{ROOT}@{ALIAS}", "poweroff"]) == 0
+        """Ask the guest to switch itself off, if its server answers at once."""
+        found, client = shutil.which("ssh"), call_once(self._machine, SSH_PORT)
+        if found is None or client is None:
+            return False
+        client.close()
+        words = ["-n", "-o", "BatchMode=yes", f"{ROOT}@{ALIAS}", *POWER_OFF]
+        try:
+            done = subprocess.run(
+                [found, *self._options(), *words],
+                env=_environment(), capture_output=True, timeout=seconds, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
 
     def _copy(self, places: Sequence[str]) -> None:
         if self._call("scp", ["-r", "-p", "-q", *places]):

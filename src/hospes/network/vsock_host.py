@@ -1,5 +1,6 @@
 """The host as a guest's sockets see it: Unix sockets by path, and listeners of this process."""
 
+import resource
 import socket
 import threading
 from collections import deque
@@ -18,8 +19,15 @@ from hospes.spec.vsock import VsockSpec, check_port
 
 BACKLOG: Final = 128
 """Connections of the guest's that a listener has not taken yet; more are refused."""
+CONNECTIONS_MIN, CONNECTIONS_MAX = 16, 1024
 JOIN_SECONDS: Final = 5.0
 CRASHES_KEPT: Final = 3
+
+
+def affordable() -> int:
+    """How many connections leave this process three quarters of its file descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS_MAX if soft == resource.RLIM_INFINITY else max(soft // 4, CONNECTIONS_MIN)
 
 
 class Call(NamedTuple):
@@ -94,6 +102,8 @@ class VsockHost:
         self._changes: deque[VsockSocket] = deque()
         self._callers: deque[Call] = deque()
         self._listeners: dict[tuple[int, bool], Listener] = {}
+        self._ends: set[VsockSocket] = set()
+        self._limit = affordable()
         self._lock = threading.Lock()
         self._ending = False
         self._poll = Poll()
@@ -117,6 +127,8 @@ class VsockHost:
 
     def connect(self, port: int, packets: bool) -> VsockSocket | None:
         """Who listens in this process comes first, then a Unix socket of this port's."""
+        if self._full:
+            return None
         with self._lock:
             listener = self._listeners.get((port, packets))
             if listener is not None:
@@ -136,6 +148,8 @@ class VsockHost:
 
     def call(self, port: int, packets: bool, settled: Settled) -> socket.socket:
         """Call a port of the guest's; `settled` is told, by another thread, whether it answers."""
+        if self._full:
+            raise HospesError(f"the machine has {self._limit} vsock connections; close some")
         ours, theirs = pair(packets)
         self._offer(Call(check_port(port), packets, self._end(ours, settled)))
         return theirs
@@ -165,14 +179,23 @@ class VsockHost:
 
     def _led(self, port: int, caller: socket.socket) -> None:
         """A caller came in by the door."""
+        if self._full:
+            caller.close()
+            return
         self._offer(Call(port, False, self._end(caller, partial(greet, caller))))
 
     def _offer(self, call: Call) -> None:
         self._callers.append(call)
         self._ring()
 
+    @property
+    def _full(self) -> bool:
+        return len(self._ends) >= self._limit
+
     def _end(self, ours: socket.socket, settled: Settled | None = None) -> VsockSocket:
-        return VsockSocket(ours, self._poll, self._change, settled)
+        end = VsockSocket(ours, self._poll, self._change, self._ends.discard, settled)
+        self._ends.add(end)
+        return end
 
     def _change(self, end: VsockSocket) -> None:
         self._changes.append(end)

@@ -20,8 +20,8 @@ class VsockSocket:
     """A SocketEnd (devices/backends.py) over a socket that becomes its own.
 
     `changed` is called, by the thread that polls, when the socket is ready again for what it was
-    not; `settled` once, with the host's port when the guest has let it in, or with None. The
-    machine's thread does everything else.
+    not, and `closed` when it is a socket no more; `settled` once, with the host's port when the
+    guest has let it in, or with None. The machine's thread does everything else.
     """
 
     def __init__(
@@ -29,11 +29,12 @@ class VsockSocket:
         ours: socket.socket,
         poll: Poll,
         changed: Callable[["VsockSocket"], None],
+        closed: Callable[["VsockSocket"], None],
         settled: Settled | None = None,
     ) -> None:
         ours.setblocking(False)
         self._socket, self._poll = ours, poll
-        self._changed, self._settled = changed, settled
+        self._changed, self._closed, self._settled = changed, closed, settled
         self._packets = ours.type == socket.SOCK_SEQPACKET
         if self._packets:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MESSAGE_ROOM_BYTES)
@@ -98,6 +99,7 @@ class VsockSocket:
                 self._poll.want(self._socket.fileno(), self._awaited, 0, self._ready)
                 self._awaited = 0
                 self._socket.close()
+        self._closed(self)
 
     def _shut(self, how: int) -> None:
         with suppress(OSError):
