@@ -17,12 +17,13 @@ from bench.network_server import NetworkServers
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
 from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, NETWORK_ROWS, SYSTEM_ROWS, results
+from bench.sockets import measure_sockets
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "network", "system", "disk")
+PARTS: Final = ("boot", "work", "events", "network", "vsock", "system", "disk")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -55,6 +56,11 @@ def run(wanted: argparse.Namespace) -> int:
     programs = [qemu(), hospes()]
     rounds = 1 if wanted.quick else wanted.rounds
     parts = wanted.only or list(PARTS)
+    if "vsock" in parts:
+        for line in measure_sockets(ProgressLine(sys.stderr)):
+            print(line)
+    if parts == ["vsock"]:
+        return 0
     with tempfile.TemporaryDirectory(prefix="hospes-bench-") as name, NetworkServers() as servers:
         directory = Path(name)
         progress = ProgressLine(sys.stderr)

@@ -26,6 +26,7 @@ from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
+from hospes.machine.sockets import Vsock
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
 from hospes.spec.vm import VmSpec
@@ -44,6 +45,7 @@ __all__ = [
     "Registers",
     "Result",
     "Statistics",
+    "Vsock",
     "describe",
     "drive",
 ]
@@ -307,6 +309,14 @@ class Machine:
     def stream_names(self) -> Sequence[str]:
         """The ports that nothing in the guest listens on of its own accord."""
         return self.core.stream_names()
+
+    @property
+    def vsock(self) -> Vsock:
+        """The guest's sockets, to connect to and to listen for.
+
+        Needs a machine made with vsock=True; HospesError otherwise.
+        """
+        return self.core.vsock
 
     def balloon(self, target_bytes: int) -> None:
         """Ask the guest to make do with target_bytes of its memory.

@@ -1,7 +1,13 @@
-"""Where Hospes keeps files of its own: a cache for what can be made or fetched again, and data."""
+"""Where Hospes is, and keeps files of its own: a cache for what can be made again, and data."""
 
 import os
 from pathlib import Path
+
+
+def module_path() -> str:
+    """For PYTHONPATH: where a process finds this very program, wherever it was started from."""
+    places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return os.pathsep.join(filter(None, places))
 
 
 def cache_directory() -> Path:

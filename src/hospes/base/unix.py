@@ -14,9 +14,9 @@ LONGEST_PATH_BYTES: Final = 100
 _CREDENTIALS: Final = struct.Struct("3i")
 
 
-def listen(path: Path, backlog: int) -> socket.socket:
+def listen(path: Path, backlog: int, kind: int = socket.SOCK_STREAM) -> socket.socket:
     """A socket that listens at a path, which must be free; only this user can connect to it."""
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server = socket.socket(socket.AF_UNIX, kind)
     try:
         with _address(path) as address:
             server.bind(address)
@@ -28,9 +28,12 @@ def listen(path: Path, backlog: int) -> socket.socket:
     return server
 
 
-def connect(path: Path, seconds: float) -> socket.socket:
-    """A connection to the socket at a path, with a time limit for this and for what follows."""
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def connect(path: Path, seconds: float, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    """A connection to the socket at a path, with a time limit for this and for what follows.
+
+    With 0 seconds nothing waits: who cannot take the connection at once refuses it.
+    """
+    client = socket.socket(socket.AF_UNIX, kind)
     try:
         client.settimeout(seconds)
         with _address(path) as address:

@@ -167,6 +167,80 @@ class NetworkBackend(Protocol):
         ...
 
 
+class SocketEnd(Protocol):
+    """The host's end of a connection to a guest's socket, for the machine's thread; nothing waits.
+
+    One that carries packets has whole messages: `take` gives and `put` takes one at a time.
+    """
+
+    def connected(self, port: int, /) -> None:
+        """The guest has let the host in that called it; the host's port is this."""
+        ...
+
+    def take(self, limit: int, /) -> bytes | None:
+        """For the guest: up to limit bytes; b"" when no more will come, None when none are there.
+
+        After None, the end is among those `changed` once there is something.
+        """
+        ...
+
+    def put(self, data: bytes | bytearray, /) -> int | None:
+        """From the guest: how many bytes were taken; None when none will be taken any more.
+
+        Unless all were, the end is among those `changed` once there is room.
+        """
+        ...
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the host neither sends nor takes any more."""
+        ...
+
+    def end_output(self) -> None:
+        """The guest sends no more: the host reads an end after all that was put."""
+        ...
+
+    def end_input(self) -> None:
+        """The guest takes no more."""
+        ...
+
+    def close(self) -> None:
+        """The connection is over, or has not come about; once is enough."""
+        ...
+
+
+class SocketCall(Protocol):
+    """A host's wish to be connected to a port of the guest's."""
+
+    @property
+    def port(self) -> int: ...
+    @property
+    def packets(self) -> bool: ...
+    @property
+    def end(self) -> SocketEnd: ...
+
+
+class SocketBackend(Protocol):
+    """The host that a guest's sockets talk to; the machine is rung when there is something new."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `changed` or `calls` has something."""
+        ...
+
+    def changed(self) -> Sequence[SocketEnd]:
+        """Ends that may have something to take or room again, since this was last asked."""
+        ...
+
+    def calls(self) -> Sequence[SocketCall]:
+        """Hosts that call the guest, since this was last asked."""
+        ...
+
+    def connect(self, port: int, packets: bool, /) -> SocketEnd | None:
+        """The guest calls a port of the host's; None if nobody there takes the call."""
+        ...
+
+
 class Executor(Protocol):
     """Does jobs beside the machine's thread, which looks again after each.
 

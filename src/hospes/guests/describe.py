@@ -11,6 +11,7 @@ from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.vsock import VsockSpec, new_cid
 
 if TYPE_CHECKING:
     from hospes.guests.debian_recipe import Driver
@@ -39,6 +40,7 @@ def describe(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    vsock: bool | str | Path | VsockSpec = False,
     own_root: bool = False,
     progress: Progress = silent,
     driver: "Driver | None" = None,
@@ -53,19 +55,18 @@ def describe(
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
     `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
     that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
-    itself as 10.0.2.2. An image's root disk is the first one, with what is written gone at the end;
-    with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in which
-    such an image is made.
+    itself as 10.0.2.2. With `vsock`, `Machine.vsock` works, and with a path, Unix sockets there. An
+    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
+    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
-    plugged = tuple(_disk(disk) for disk in disks)
-    wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
+    wanted |= {"disks": tuple(map(_disk, disks)), "ports": ports, "balloon": balloon}
     if not isinstance(network, NetworkSpec):
         network = network_of(network, publish, capture, allow_host)
     elif publish or capture or allow_host:
         raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
-    wanted["network"] = network
-    wanted["allow"] = tuple(Path(place) for place in allow)
+    wanted |= {"network": network, "vsock": _vsock(vsock), "interrupts": interrupts}
+    wanted["allow"] = tuple(map(Path, allow))
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
@@ -135,6 +136,14 @@ def network_of(
     return NetworkSpec(
         parse_network(kind), publish=publications, allow_host=allow_host, capture=file
     )
+
+
+def _vsock(wanted: bool | str | Path | VsockSpec) -> VsockSpec | None:
+    if isinstance(wanted, VsockSpec):
+        return wanted
+    if isinstance(wanted, bool):
+        return VsockSpec(new_cid()) if wanted else None
+    return VsockSpec(new_cid(), Path(wanted))
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:

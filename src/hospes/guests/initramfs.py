@@ -25,7 +25,7 @@ ACCOUNTS: Final = (
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio, PCI and the console built
-# in, but not MMIO slots, the entropy device, disks, balloon and network cards.
+# in, but not MMIO slots, the entropy device, disks, balloon, network cards and sockets.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
@@ -45,7 +45,19 @@ FILE_SYSTEMS: Final = MappingProxyType(
         "crypto/crc32c_generic": (),
     }
 )
-MODULES: Final = (*DRIVERS, *FILE_SYSTEMS)
+# Loaded by the kernel when a program makes its first AF_VSOCK socket.
+SOCKETS: Final = MappingProxyType(
+    {
+        "net/vmw_vsock/vmw_vsock_virtio_transport": (
+            "net/vmw_vsock/vmw_vsock_virtio_transport_common",
+            "net/vmw_vsock/vsock",
+        ),
+        "net/vmw_vsock/vmw_vsock_virtio_transport_common": ("net/vmw_vsock/vsock",),
+        "net/vmw_vsock/vsock": (),
+    }
+)
+MODULES: Final = (*DRIVERS, *FILE_SYSTEMS, *SOCKETS)
+SELDOM: Final = frozenset((*FILE_SYSTEMS, *SOCKETS))
 DISC: Final = MappingProxyType(
     {"fs/isofs/isofs": ("drivers/cdrom/cdrom",), "drivers/cdrom/cdrom": ()}
 )
@@ -56,12 +68,13 @@ NETWORK: Final = MappingProxyType(
         "drivers/net/net_failover": ("net/core/failover",),
     }
 )
-NEEDED: Final = MappingProxyType({**FILE_SYSTEMS, **DISC, **NETWORK})
+NEEDED: Final = MappingProxyType({**FILE_SYSTEMS, **DISC, **NETWORK, **SOCKETS})
 ALIASES: Final = (
     ("fs-ext2", "ext4"),
     ("fs-ext3", "ext4"),
     ("fs-ext4", "ext4"),
     ("crypto-crc32c", "crc32c_generic"),
+    ("net-pf-40", "vmw_vsock_virtio_transport"),
 )
 
 
@@ -95,6 +108,8 @@ def add_busybox(tree: Tree, package: Package) -> None:
     tree.add(*(link for link in applet_links(programs[0].data) if link.path not in tree.entries))
     if "usr/sbin" not in tree.entries:
         tree.add(symlink("usr/sbin", "bin"))
+    elif "usr/sbin/modprobe" not in tree.entries:  # where the kernel looks for it
+        tree.add(symlink("usr/sbin/modprobe", "../bin/busybox"))
 
 
 def add_kernel(
@@ -114,8 +129,8 @@ def add_kernel(
         folder, _, inside = path.partition("/kernel/")
         name, _, suffix = inside.partition(".ko")
         data = entry.data
-        # File systems stay compressed: most guests never mount one.
-        if suffix == ".xz" and name not in FILE_SYSTEMS:
+        # What most guests never load stays compressed.
+        if suffix == ".xz" and name not in SELDOM:
             data, suffix = lzma.decompress(data), ""
         paths[name] = f"kernel/{name}.ko{suffix}"
         tree.add(regular(f"{folder}/{paths[name]}", data))

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -18,13 +19,14 @@ from hospes.firmware.image import BootFiles
 from hospes.machine import networks
 from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
-from hospes.machine.cable import Cable, OpenNetwork, Publishing, plug_in, publishing
+from hospes.machine.cable import OpenNetwork, Publishing, plug_in, publishing
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
 from hospes.machine.ports import Ports
 from hospes.machine.registers import Registers, registers_of
+from hospes.machine.sockets import Vsock, plug_sockets, sockets_of
 from hospes.machine.statistics import Statistics
 from hospes.machine.system import HostEntropy, Outside, System
 from hospes.spec.ports import STREAM_PORTS
@@ -76,12 +78,17 @@ class Machine:
         self._ports = Ports(lambda: self.loop, self._mailbox.ring, on_clock)
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
-        self._cable: Cable | None = None
+        self._outliving = ExitStack()
+        self._outliving.callback(self._disks.close)
         entropy = entropy or HostEntropy()
         try:
-            self._cable = plug_in(
-                spec.network, open_network, self._mailbox.ring, self._disks.report, entropy
-            )
+            ring, report = self._mailbox.ring, self._disks.report
+            cable = plug_in(spec.network, open_network, ring, report, entropy)
+            if cable is not None:
+                self._outliving.callback(cable.network.close)
+            vsock = plug_sockets(spec.vsock, ring)
+            if vsock is not None:
+                self._outliving.callback(vsock.close)
             self._outside = Outside(
                 clock or HostClock(),
                 entropy,
@@ -89,11 +96,12 @@ class Machine:
                 self.agent,
                 progress,
                 self._disks.all,
-                self._cable,
+                cable,
+                vsock,
             )
             self._system = self._power_on()
         except BaseException:
-            self._give_back()
+            self._outliving.close()
             raise
         self._loop: Loop | None = None
         self._thread: threading.Thread | None = None
@@ -127,7 +135,12 @@ class Machine:
     @property
     def network(self) -> Publishing:
         """The network in which ports can be published; HospesError if there is none such."""
-        return publishing(self._cable)
+        return publishing(self._outside.cable)
+
+    @property
+    def vsock(self) -> Vsock:
+        """The guest's sockets; HospesError if it has none."""
+        return sockets_of(self._outside.vsock)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -372,14 +385,6 @@ class Machine:
             self._mailbox.sleep(STALL_SECONDS / 10)
             self._mailbox.carry_out()
 
-    def _give_back(self) -> None:
-        """Close what outlives a power cycle, whatever goes wrong on the way."""
-        try:
-            if self._cable is not None:
-                self._cable.network.close()
-        finally:
-            self._disks.close()
-
     def _finish(self) -> None:
         """The end: keep the last numbers, give back the rest."""
         system, self._system = self._system, None
@@ -388,7 +393,7 @@ class Machine:
                 self._last = (system.statistics(), [registers_of(hart) for hart in system.harts])
                 system.close()
         finally:
-            self._give_back()
+            self._outliving.close()
         self._mailbox.close("the machine has stopped; start a new one")
         self.ending = self._stop or Ending(EndKind.USER)
         self._ended.set()

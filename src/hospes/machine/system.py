@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from hospes.base.clock import Clock
 from hospes.base.progress import Progress, silent
@@ -36,6 +36,9 @@ from hospes.machine.vcpu import PARTS, Vcpu
 from hospes.memory.space import Memory
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
+if TYPE_CHECKING:
+    from hospes.network.vsock_host import VsockHost
+
 TICK_NS: Final = 100
 FAR_NS: Final = 3600 * 10**9
 HTIF_SLICE: Final = 20_000
@@ -61,6 +64,7 @@ class Outside:
     progress: Progress = silent
     disks: Sequence[Disk] = ()
     cable: Cable | None = None
+    vsock: "VsockHost | None" = None
 
 
 class System:
@@ -99,6 +103,7 @@ class System:
             ports=[self._port(number) for number in range(spec.cpus)],
             disks=outside.disks,
             cable=outside.cable,
+            vsock=outside.vsock,
         )
         board = virt.build(spec, files, surroundings)
         board.load(self.memory)
@@ -266,8 +271,8 @@ class System:
         """Power off: everything is given back."""
         self.flush()
         self.board.bus.drain()
-        if self.board.ports is not None:
-            self.board.ports.close()
+        for function in self.board.functions.values():
+            function.close()
         self._let_go()
         self.memory.close()
 

@@ -19,6 +19,11 @@ def agent_of(
         kind = link.info().agent
     if kind == agent_kinds.OWN:
         return OwnAgent(machine, m, patience)
+    if not kind and machine.spec.boots_disk:
+        # Here, for few machines have use for it.
+        from hospes.manager.ssh import SshAgent
+
+        return SshAgent(machine, m)
     if kind != agent_kinds.QEMU:
         raise HospesError(
             f"the guest of {machine.name!r} has no agent to do this; "

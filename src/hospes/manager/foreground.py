@@ -15,6 +15,8 @@ from hospes.manager.ran import Ran
 from hospes.manager.seed import Wishes, seed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hospes.api import Machine
     from hospes.spec.machine import MachineSpec
 
@@ -33,6 +35,7 @@ def run_here(
     wishes: Wishes,
     command: Sequence[str] = (),
     *,
+    vsock: "Path | None" = None,
     user: str | None = None,
     stats: bool = False,
     timeout: float | None = None,
@@ -56,6 +59,7 @@ def run_here(
             interrupts=asked.interrupts,
             allow=asked.allow,
             network=asked.network,
+            vsock=vsock or False,
             agent=inside,
             progress=m.progress,
             on_remark=terminal.remark,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
-from hospes.manager.launch import launch, own_card, own_disks, own_root
+from hospes.manager.launch import launch, own_card, own_cid, own_disks, own_root
 from hospes.manager.link import Link
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.ran import Ran
@@ -39,7 +39,8 @@ def run_kept(
         seeds = keep_seed(directory, asked.image, host_name, wishes, m.progress)
         root = own_root(asked.image, directory, m.progress)
         own = (*root, *own_disks(disks, directory), *seeds)
-        return replace(asked, disks=own, network=own_card(asked.network))
+        network = own_card(asked.network)
+        return replace(asked, disks=own, network=network, vsock_cid=own_cid())
 
     machine = Store().create(name, fill)
     watched = not detach and m.terminal is not None

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import IO, Final
 
 from hospes.base.errors import HospesError
+from hospes.base.paths import module_path
 from hospes.base.progress import Progress
 from hospes.base.record import pack
 from hospes.guests import agent_kinds, catalogue
 from hospes.guests.describe import describe
 from hospes.manager.driver import drive
 from hospes.manager.mending import mend_after_crash
-from hospes.manager.store import MachineDirectory, disk_errors
+from hospes.manager.ssh import server_words
+from hospes.manager.store import MachineDirectory, Store, disk_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
-from hospes.spec.kept import WORKER_LOG_FILE, Boot
+from hospes.spec.kept import VSOCK_FILE, WORKER_LOG_FILE, Boot
 from hospes.spec.net import MAC_SEED_BYTES, NetworkKind, NetworkSpec, mac_from
+from hospes.spec.vsock import VsockSpec, new_cid
 from hospes.worker.report import unpack_lines
 
 ROOT_FILE: Final = "root.qcow2"
@@ -73,6 +76,15 @@ def own_card(network: NetworkSpec) -> NetworkSpec:
     return replace(network, mac=mac_from(os.urandom(MAC_SEED_BYTES)))
 
 
+def own_cid() -> int:
+    """A vsock address that no other machine of this user has."""
+    taken = set()
+    for machine in Store().all():
+        with suppress(HospesError):
+            taken.add(machine.spec.vsock_cid)
+    return new_cid(taken)
+
+
 def boot_of(
     machine: MachineDirectory, words: Sequence[str], progress: Progress, paused: bool
 ) -> Boot:
@@ -80,13 +92,14 @@ def boot_of(
     spec = machine.spec
     agent = _agent(spec.image, progress) if spec.image else ""
     own = {agent_kinds.OWN: [SHELL_WORD], agent_kinds.QEMU: [f"systemd.hostname={machine.name}"]}
+    ssh = server_words(machine.path) if agent == agent_kinds.QEMU or spec.boots_disk else []
     return Boot(
         spec=describe(
             spec.image,
             kernel=spec.kernel,
             initrd=spec.initrd,
             bios=spec.bios,
-            append=" ".join(filter(None, [*own.get(agent, ()), spec.append, *words])),
+            append=" ".join(filter(None, [*own.get(agent, ()), spec.append, *words, *ssh])),
             memory=spec.memory,
             cpus=spec.cpus,
             engine=spec.engine,
@@ -94,6 +107,7 @@ def boot_of(
             interrupts=spec.interrupts,
             allow=spec.allow,
             network=spec.network,
+            vsock=VsockSpec(spec.vsock_cid or new_cid(), machine.path / VSOCK_FILE),
             agent=agent == agent_kinds.OWN,
             own_root=(machine.path / ROOT_FILE).exists(),
             progress=progress,
@@ -129,7 +143,7 @@ def launch(
             stderr=log,
             start_new_session=True,
             cwd="/",
-            env=os.environ | {"PYTHONPATH": _module_path()},
+            env=os.environ | {"PYTHONPATH": module_path()},
         )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -157,12 +171,6 @@ def _await_ready(machine: MachineDirectory, out: IO[bytes], progress: Progress) 
         f"the process of the machine {machine.name!r} ended before the machine ran; "
         f"see {machine.path / WORKER_LOG_FILE}"
     )
-
-
-def _module_path() -> str:
-    """Where the process finds this very program, whatever directory it was started from."""
-    places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return os.pathsep.join(filter(None, places))
 
 
 def _pieces(out: IO[bytes]) -> Iterator[bytes]:

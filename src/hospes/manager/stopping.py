@@ -27,7 +27,7 @@ def stop_in_order(m: Manager, machine: MachineDirectory, seconds: float) -> str:
         if info.state == "paused":
             link.resume()
     name, deadline = machine.name, time.monotonic() + seconds
-    if not info.agent:
+    if not info.agent and not machine.spec.boots_disk:
         pull_plug(machine)
         return f"the guest of {name!r} has no agent that could be asked; the plug was pulled"
     try:

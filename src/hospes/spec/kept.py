@@ -14,6 +14,7 @@ OLDER_CONSOLE_FILE: Final = "console.log.1"
 WORKER_LOG_FILE: Final = "worker.log"
 STARTED_FILE: Final = "started.json"
 ENDING_FILE: Final = "ending.json"
+VSOCK_FILE: Final = "vsock.sock"
 RESERVE_FILE: Final = "reserve"
 """Space for writing down the end, should the machine fill the host's disk."""
 

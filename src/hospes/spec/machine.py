@@ -31,3 +31,9 @@ class MachineSpec:
     interrupts: InterruptKind | None = None
     allow: tuple[Path, ...] = ()
     network: NetworkSpec = NO_NETWORK
+    vsock_cid: int = 0
+
+    @property
+    def boots_disk(self) -> bool:
+        """Whether it boots what a disk of the user's own holds."""
+        return self.image is None and self.kernel is None and self.bios is None

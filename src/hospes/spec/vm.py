@@ -9,6 +9,7 @@ from hospes.base.errors import HospesError
 from hospes.spec.disk import DiskSpec
 from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.size import format_size
+from hospes.spec.vsock import VsockSpec
 
 CPUS_MAX: Final = 64
 DISKS_MAX: Final = 24
@@ -43,7 +44,7 @@ class VmSpec:
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
     consoles; with `balloon`, the guest can be asked to make do with less memory. It has a network
-    card if `network` is of a kind that has one.
+    card if `network` is of a kind that has one, and with `vsock` its guest has sockets to the host.
     """
 
     kernel: Path | None = None
@@ -60,6 +61,7 @@ class VmSpec:
     ports: bool = False
     balloon: bool = False
     network: NetworkSpec = NO_NETWORK
+    vsock: VsockSpec | None = None
 
     def __post_init__(self) -> None:
         _check_boot(self)

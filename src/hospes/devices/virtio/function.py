@@ -139,6 +139,9 @@ class VirtioFunction:
             raise GuestError(f"queue {index} of size {state.size} is laid out wrongly")
         state.ready = True
 
+    def close(self) -> None:
+        """The power goes: whoever is at the other end is let go."""
+
     def drain(self) -> None:
         """Before a pause: return when what goes on beside the machine's thread is done."""
 

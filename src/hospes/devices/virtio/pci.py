@@ -15,7 +15,9 @@ from hospes.devices.virtio.queue import QueueState
 
 VENDOR: Final = 0x1AF4
 DEVICE_FIRST: Final = 0x1040
-CLASSES: Final = MappingProxyType({1: 0x02_0000, 2: 0x01_0000, 3: 0x07_8000, 4: 0x10_0000})
+CLASSES: Final = MappingProxyType(
+    {1: 0x02_0000, 2: 0x01_0000, 3: 0x07_8000, 4: 0x10_0000, 19: 0x07_8000}
+)
 CLASS_OTHER: Final = 0xFF_0000
 
 COMMON_CFG, NOTIFY_CFG, ISR_CFG, DEVICE_CFG, PCI_CFG = 1, 2, 3, 4, 5

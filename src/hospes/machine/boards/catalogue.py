@@ -40,7 +40,8 @@ class Fit:
     """What a device is made from: the board's surroundings and what the board itself has for it.
 
     `memory` is how the device reaches RAM, `irq` its interrupt line; `console` is the stream of the
-    serial port, `agent` that of the second console. `cpus` is how many the machine has.
+    serial port, `agent` that of the second console. `cpus` is how many the machine has,
+    `cid` its guest's address among sockets.
     """
 
     outside: Surroundings
@@ -49,6 +50,7 @@ class Fit:
     agent: CharacterStream
     irq: Irq
     cpus: int = 1
+    cid: int | None = None
 
 
 def always(spec: VmSpec) -> bool:
@@ -81,6 +83,22 @@ def make_network_card(fit: Fit) -> VirtioFunction:
         raise ValueError("a machine with a network card has no cable")
     pairs = min(fit.cpus, NETWORK_PAIRS_MAX)
     return VirtioNet(fit.memory, cable.network, cable.mac, pairs=pairs)
+
+
+def with_vsock(spec: VmSpec) -> bool:
+    """Machines whose guests have sockets to the host."""
+    return spec.vsock is not None
+
+
+def make_socket_device(fit: Fit) -> VirtioFunction:
+    """With the guest's address."""
+    # Here, for it costs a machine without it a part of its start.
+    from hospes.devices.virtio.vsock import VirtioVsock
+
+    host = fit.outside.vsock
+    if host is None or fit.cid is None:
+        raise ValueError("a machine with a socket device has no host to talk to")
+    return VirtioVsock(fit.memory, host, fit.cid)
 
 
 @dataclass(frozen=True)
@@ -116,6 +134,7 @@ CATALOGUE: Final[tuple[Line, ...]] = (
     Virtio("ports", lambda fit: VirtioPorts(fit.memory, PORT_NAMES), wanted=with_ports),
     Virtio("balloon", lambda fit: VirtioBalloon(fit.memory, fit.outside.clock), wanted=ballooning),
     Virtio("network", make_network_card, wanted=with_network),
+    Virtio("vsock", make_socket_device, wanted=with_vsock),
 )
 """In the order of their slots. Addresses are those of QEMU's board of this name, if it has one.
 

@@ -12,6 +12,7 @@ from hospes.devices.backends import (
     EntropySource,
     Executor,
     NetworkBackend,
+    SocketBackend,
 )
 from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerCallback
@@ -65,3 +66,4 @@ class Surroundings:
     ports: Sequence[MessagePort] = ()
     disks: Sequence[BoardDisk] = ()
     cable: BoardNetwork | None = None
+    vsock: SocketBackend | None = None

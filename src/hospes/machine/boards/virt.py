@@ -105,7 +105,8 @@ def build(spec: VmSpec, files: BootFiles, outside: Surroundings) -> Board:
     console = CharacterStream(outside.console, outside.clock)
     agent = CharacterStream(outside.agent, outside.clock)
     assembly = _Assembly(spec, bus, interrupts)
-    fit = Fit(outside, outside.memory, console, agent, Unconnected(), spec.cpus)
+    cid = spec.vsock.cid if spec.vsock else None
+    fit = Fit(outside, outside.memory, console, agent, Unconnected(), spec.cpus, cid)
     for line in lines_for(spec, outside):
         assembly.add(line, fit)
     assembly.leave_slots_empty()

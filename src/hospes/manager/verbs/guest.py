@@ -84,6 +84,12 @@ def attach(m: Manager, name: Name) -> Ran:
     return at_console(Store().find(name), _terminal(m))
 
 
+@verb("GET /machines/{name}/console")
+def console(m: Manager, name: Name) -> Ran:
+    """The same as attach."""
+    return attach(m, name)
+
+
 def _terminal(m: Manager) -> Terminal:
     if m.terminal is None:
         raise HospesError("this needs a terminal, or files for its input and output")

@@ -51,6 +51,7 @@ def run(
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
     allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
+    vsock: Annotated[Path | None, "a Unix socket to make, which leads to its vsock ports"] = None,
     user: Annotated[str | None, "a shell of this user in place of the console"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -86,9 +87,9 @@ def run(
     if name is None and not detach:
         return run_here(
             m, terminal, asked, disk or [], wishes, command,
-            user=user, stats=stats, timeout=timeout,
+            vsock=vsock, user=user, stats=stats, timeout=timeout,
         )  # fmt: skip
-    _check_kept(command, user, stats, timeout)
+    _check_kept(command, user, stats, timeout, vsock)
     return _keep(m, terminal, asked, disk or [], wishes, name, detach)
 
 
@@ -108,8 +109,17 @@ def _keep(
 
 
 def _check_kept(
-    command: Sequence[str], user: str | None, stats: bool, timeout: float | None
+    command: Sequence[str],
+    user: str | None,
+    stats: bool,
+    timeout: float | None,
+    vsock: Path | None,
 ) -> None:
+    if vsock is not None:
+        raise HospesError(
+            "a machine that is kept has a socket for its vsock ports in its directory; leave out "
+            f"--vsock {vsock}, and use 'hospes vsock'"
+        )
     if user is not None:
         raise HospesError(
             f"a shell of {user} in a machine that is kept is opened once it runs; leave out "
