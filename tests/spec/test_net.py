@@ -65,7 +65,7 @@ def test_what_cannot_be_published(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"kind": "bridge"}, "'bridge' is not a kind of network; choose none or nat"),
+        ({"kind": "ethernet"}, "'ethernet' is not a kind of network; choose none, nat, "),
         ({"publish": (Publication("127.0.0.1", 80, 80),)}, "add --network nat"),
         ({"kind": "nat", "mac": "02:00"}, "'02:00' is not a card's address; write it like 02:"),
         ({"kind": "nat", "mac": "01:00:00:00:00:01"}, "not the address of a single card"),
