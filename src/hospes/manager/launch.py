@@ -93,7 +93,7 @@ def boot_of(
             disks=[_placed(disk, machine.path) for disk in spec.disks],
             interrupts=spec.interrupts,
             allow=spec.allow,
-            network=spec.network,
+            network=replace(spec.network, station=machine.name),
             agent=agent == OWN_AGENT,
             own_root=(machine.path / ROOT_FILE).exists(),
             progress=progress,
