@@ -15,12 +15,13 @@ LAN_VERSION: Final = 1
 PREFIX_MIN, PREFIX_MAX = 8, 30
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USELESS: Final = {
-    "is_loopback": "the loopback's",
-    "is_multicast": "for multicast",
-    "is_link_local": "for links without an address",
-    "is_unspecified": "nobody's",
-    "is_reserved": "reserved",
+    "0.0.0.0/8": "nobody's",
+    "127.0.0.0/8": "the loopback's",
+    "169.254.0.0/16": "for links without others",
+    "224.0.0.0/4": "for multicast",
+    "240.0.0.0/4": "reserved",
 }
+"""Ranges that stations do not have (RFC 6890)."""
 
 
 class LanSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +78,8 @@ def parse_subnet(text: str) -> "IPv4Network":
         raise HospesError(
             f"the subnet {text} is too {size}; choose one from /{PREFIX_MIN} to /{PREFIX_MAX}"
         )
-    for kind, whose in _USELESS.items():
-        if getattr(network, kind) or getattr(network.broadcast_address, kind):
+    for useless, whose in _USELESS.items():
+        if network.overlaps(IPv4Network(useless)):
             raise HospesError(
                 f"the subnet {text} cannot be used, its addresses are {whose}; choose one like "
                 "10.7.0.0/24"
