@@ -63,7 +63,7 @@ def test_leases_that_cannot_be(leases: dict, sentence: str) -> None:
 
 @pytest.mark.parametrize("text", ["web", "=10.7.0.2", "web=", ""])
 def test_what_is_no_lease(text: str) -> None:
-    with pytest.raises(HospesError, match="is not a lease; write it like web=10.7.0.10"):
+    with pytest.raises(HospesError, match="is not a lease; write it like web="):
         parse_lease(text)
 
 

@@ -99,6 +99,11 @@ def test_networks_by_name(text: str, kind: str, name: str) -> None:
     assert NetworkSpec(NetworkKind(kind), name=name).text == text
 
 
+def spec_of(text: str) -> NetworkSpec:
+    kind, name = parse_attachment(text)
+    return NetworkSpec(kind, name=name)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -115,8 +120,7 @@ def test_networks_by_name(text: str, kind: str, name: str) -> None:
 )
 def test_names_that_cannot_be(text: str, sentence: str) -> None:
     with pytest.raises(HospesError) as caught:
-        kind, name = parse_attachment(text)
-        NetworkSpec(kind, name=name)
+        spec_of(text)
     assert sentence in str(caught.value)
 
 

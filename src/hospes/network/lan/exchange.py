@@ -128,18 +128,11 @@ class Exchange:
 
     def asked(self, line: Line, message: bytes) -> None:
         """See Owner."""
-        if line.asking:
-            self.gone(line)  # It did not wait for the answer.
-            return
-
-        def act() -> bytes:
-            request = messages.unpack_request(message)
-            return self._answers[type(request)](line, request)
-
         try:
             request = messages.unpack_request(message)
-        except HospesError:
-            refuse(line, act)
+        except HospesError as error:
+            line.answer(messages.pack_error(error))
+            self.gone(line)
             return
         if isinstance(request, messages.Plug):
             # Dealt with once this round's ends are known: its card may have had another cable.
@@ -147,7 +140,7 @@ class Exchange:
             self._requests.append((line, request))
             self._poll.wake()
         else:
-            refuse(line, act)
+            refuse(line, partial(self._answers[type(request)], line, request))
 
     def _admit(self) -> None:
         """Plug in who asked for it."""

@@ -40,7 +40,7 @@ class Line:
         self.number, self._socket = number, ours
         self._poll, self._owner = poll, owner
         tune(ours)
-        self.inbox = Inbox(0, LONGEST_BYTES)
+        self.inbox = Inbox(1, LONGEST_BYTES)
         self._outbox = Outbox(ours, QUEUE_BYTES)
         self._mask = 0
         self.asking = self.plugged = False
@@ -118,6 +118,10 @@ class Line:
                 self._owner.sent(self, pieces)
             return
         for start, end in self.inbox.take():
+            if self.asking or self.plugged or self._outbox.waiting:
+                self._owner.gone(self)  # It does not wait for answers.
+            if not self.open:
+                return
             self._owner.asked(self, bytes(self.inbox.view[start:end]))
 
 
