@@ -12,15 +12,16 @@ from bench.environment import look_around
 from bench.event_program import assemble_events
 from bench.guest import linux_guest
 from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
+from bench.network_measure import measure_network
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
-from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, SYSTEM_ROWS, results
+from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, NETWORK_ROWS, SYSTEM_ROWS, results
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "system", "disk")
+PARTS: Final = ("boot", "work", "events", "system", "disk", "network")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -64,6 +65,8 @@ def run(wanted: argparse.Namespace) -> int:
             image = directory / "events.bin"
             image.write_bytes(assemble_events(scale, REPETITIONS))
             measures.append(measure_events(image, scale))
+        if "network" in parts:
+            measures.append(measure_network(guest))
         made_of = [guest.made_of]
         if "system" in parts or "disk" in parts:
             whole = system_guest(directory, ProgressLine(sys.stderr))
@@ -76,6 +79,7 @@ def run(wanted: argparse.Namespace) -> int:
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
+        "Networks": results(NETWORK_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

@@ -15,6 +15,7 @@ from bench.measure import (
     WORKED_MEMORY,
     Samples,
 )
+from bench.network_measure import PING, STREAM
 from bench.programs import HOSPES_NAME, QEMU_NAME
 from bench.system_loads import FIO_LOADS, PACKAGES, UNPACK
 from bench.system_measure import SYSTEM_BOOT, SYSTEM_MEMORY
@@ -111,6 +112,10 @@ SYSTEM_ROWS: Final = (
     ),
     Row(SYSTEM_MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE),
 )  # fmt: skip
+NETWORK_ROWS: Final = (
+    Row(STREAM, "a stream from guest to guest", "MB/s", 1 / MEGABYTE, rate=True),
+    Row(PING, "a ping from guest to guest", "ms", 1000),
+)
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),
     Row(WORKED_MEMORY, "memory beyond the guest's, after work", "MB", 1 / MEGABYTE),
