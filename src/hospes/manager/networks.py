@@ -26,6 +26,7 @@ from hospes.spec.lan import LanSpec, parse_subnet
 from hospes.spec.net import check_lan_name
 
 ROUTES: Final = Path("/proc/net/route")
+ENDING_SECONDS: Final = 3.0
 OWN_SUBNETS: Final = tuple(f"10.{number}.0.0/24" for number in range(64, 128))
 """Tried in order for a network without a subnet of the user's choice."""
 
@@ -73,13 +74,16 @@ def create_network(name: str, subnet: str | None, leases: dict[str, str], **wish
 def remove_network(name: str) -> None:
     """Remove a network; HospesError while machines are in it."""
     directory = LanDirectory.find(name)
+    names = ", ".join(sorted(_called(one) for one in _present(directory)))
     try:
-        lock = take_lock(directory.path / LOCK_FILE)
+        # Without a machine, its process is about to end.
+        lock = None if names else take_lock(directory.path / LOCK_FILE, ENDING_SECONDS)
     except FileNotFoundError:
         raise directory.absent from None
     if lock is None:
-        names = ", ".join(sorted(_called(one) for one in _present(directory))) or "a machine"
-        raise HospesError(f"the network {name!r} is in use by {names}; stop that first")
+        raise HospesError(
+            f"the network {name!r} is in use by {names or 'a machine'}; stop that first"
+        )
     doomed = directory.path.with_name(f".{name}.{os.urandom(4).hex()}.gone")
     try:
         with _disk_errors(directory.path.parent):
