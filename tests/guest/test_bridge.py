@@ -31,6 +31,7 @@ with socket.create_server(("10.9.0.1", 9000)) as listening, Machine("tiny", netw
 
 @needs_namespaces
 @pytest.mark.guest
+@pytest.mark.soak
 def test_it_is_a_station_there(tiny: Image) -> None:
     with bridged() as namespace:
         process = namespace.start(BOOT.replace("NET", "bridge:br0"))

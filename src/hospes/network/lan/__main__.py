@@ -4,6 +4,7 @@ What cannot be done is told on standard output, in a sentence.
 """
 
 import os
+import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +47,8 @@ def main() -> int:
 
 
 def _serve(directory: LanDirectory, listener: socket) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Here, so that the starter is told soon what is wrong.
     from hospes.network.lan.exchange import Exchange
 

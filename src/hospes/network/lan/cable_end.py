@@ -148,13 +148,14 @@ class CableEnd:
             self._poll.want(self._socket.fileno(), self._mask, mask, self._ready)
             self._mask = mask
 
-    def _flush(self, outbox: Outbox) -> None:
-        """With the lock held."""
+    def _flush(self, outbox: Outbox) -> bool:
+        """With the lock held; False when the other end is gone, which the thread notices too."""
         try:
             outbox.flush()
         except OSError:
-            return  # The thread notices it as well.
+            return False
         self._want(self._mask & READ | (WRITE if outbox.waiting else 0))
+        return True
 
     def _serve(self) -> None:
         """The thread: frames from the switch, and a new connection when this one has ended."""
@@ -178,9 +179,8 @@ class CableEnd:
             outbox, connection = self._outbox, self._socket
             if outbox is None or connection is None:
                 return
-            if events & WRITE:
-                self._flush(outbox)
-        if events & READ and not self._receive(connection):
+            there = not events & WRITE or self._flush(outbox)
+        if not there or (events & READ and not self._receive(connection)):
             self._drop()
 
     def _receive(self, connection: socket) -> bool:

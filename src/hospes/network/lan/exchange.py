@@ -35,6 +35,7 @@ LINGER_SECONDS: Final = 0.5
 """Without a machine the process ends; one that starts anew finds it still there."""
 FIRST_SECONDS: Final = 20.0
 """How long it waits for the first machine."""
+PAUSE_SECONDS: Final = 0.05
 SAVE_SECONDS: Final = 5.0
 ADDRESSES_AT: Final = 12
 ADDRESSES_BYTES: Final = 12
@@ -107,7 +108,10 @@ class Exchange:
     def _accept(self, events: int) -> None:
         try:
             ours, _ = self._listener.accept()
+        except BlockingIOError:
+            return
         except OSError:
+            time.sleep(PAUSE_SECONDS)  # Too many open files: some may be closed soon.
             return
         if peer_user(ours) != os.getuid() or len(self._lines) >= LINES_MAX:
             ours.close()
