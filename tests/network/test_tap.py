@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -136,6 +137,41 @@ def test_what_cannot_be_had(namespace: Namespace) -> None:
     namespace.ip("tuntap", "add", "tun0", "mode", "tun")
     assert "tun0 cannot be had: it is no TAP device" in namespace.refusal("tun0", "")
     namespace.ip("link", "del", "tun0")
+
+
+OTHER_USER = "65534"
+AS_OTHER = """
+import os, sys
+from pathlib import Path
+from hospes.network import arp, tap
+tap.TUN = Path(sys.argv.pop())
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+"""
+
+
+@needs_namespaces
+def test_a_user_has_what_was_made_for_them(namespace: Namespace, tmp_path: Path) -> None:
+    namespace.ip("tuntap", "add", "t0", "mode", "tap", "user", OTHER_USER)
+    namespace.ip("tuntap", "add", "t1", "mode", "tap", "user", OTHER_USER)
+    namespace.ip("link", "set", "t0", "master", "br0", "up")
+    node = tmp_path / "tun"
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.stat(tap.TUN).st_rdev)
+    # As on most hosts: whoever may open it has no rights over devices by that.
+    os.chown(node, int(OTHER_USER), -1)
+    for above in (tmp_path, *tmp_path.parents[:3]):
+        os.chmod(above, above.stat().st_mode | stat.S_IXOTH)
+    said = {}
+    for words in (("t0", ""), ("t1", ""), ("t2", ""), ("", "br0")):
+        process = namespace.start(AS_OTHER + GUEST, *words, str(node))
+        said[words] = process.communicate("", timeout=SECONDS)
+    assert said["t0", ""] == ("answered t0\n", "")
+    assert "run 'ip link set t1 up' as root" in said["t1", ""][1]
+    assert "have root make a device for this user ('ip tuntap add" in said["t2", ""][1]
+    assert "for the bridge br0 cannot be had: this user may not" in said["", "br0"][1]
+    for device in ("t0", "t1"):
+        namespace.ip("link", "del", device)
 
 
 def test_a_host_without_the_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
