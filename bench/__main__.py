@@ -16,14 +16,23 @@ from bench.network_measure import measure_network, network_files
 from bench.network_server import NetworkServers
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
-from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, NETWORK_ROWS, SYSTEM_ROWS, results
+from bench.rows import (
+    EVENT_ROWS,
+    LINUX_ROWS,
+    MEMORY_ROWS,
+    NETWORK_ROWS,
+    SWITCH_ROWS,
+    SYSTEM_ROWS,
+    results,
+)
 from bench.sockets import measure_sockets
+from bench.switch_measure import measure_switch
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "network", "vsock", "system", "disk")
+PARTS: Final = ("boot", "work", "events", "network", "switch", "vsock", "system", "disk")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -56,14 +65,14 @@ def run(wanted: argparse.Namespace) -> int:
     programs = [qemu(), hospes()]
     rounds = 1 if wanted.quick else wanted.rounds
     parts = wanted.only or list(PARTS)
+    progress = ProgressLine(sys.stderr)
     if "vsock" in parts:
-        for line in measure_sockets(ProgressLine(sys.stderr)):
+        for line in measure_sockets(progress):
             print(line)
     if parts == ["vsock"]:
         return 0
     with tempfile.TemporaryDirectory(prefix="hospes-bench-") as name, NetworkServers() as servers:
         directory = Path(name)
-        progress = ProgressLine(sys.stderr)
         guest = linux_guest(directory, progress, network_files(servers.ports))
         measures: list[Measure] = []
         if "boot" in parts or "work" in parts:
@@ -75,6 +84,8 @@ def run(wanted: argparse.Namespace) -> int:
             measures.append(measure_events(image, scale))
         if "network" in parts:
             measures.append(measure_network(guest))
+        if "switch" in parts:
+            measures.append(measure_switch(guest))
         made_of = [guest.made_of]
         if "system" in parts or "disk" in parts:
             whole = system_guest(directory, progress)
@@ -87,6 +98,7 @@ def run(wanted: argparse.Namespace) -> int:
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),
         "User-mode network": results(NETWORK_ROWS, samples),
+        "Two guests in one network": results(SWITCH_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),

@@ -17,6 +17,8 @@ from hospes.base.log import hospes_version
 QEMU: Final = "qemu-system-riscv64"
 QEMU_NAME: Final = "QEMU"
 HOSPES_NAME: Final = "Hospes"
+FIRST_CARD, SECOND_CARD = "52:54:00:00:00:01", "52:54:00:00:00:02"
+NETWORK: Final = "bench"
 BARE_MEMORY: Final = "1024M"
 
 
@@ -25,6 +27,8 @@ class Program:
     """One machine program: its command lines for Linux, a raw M-mode image and a whole system.
 
     `nat` is added for a card on user-mode NAT, where 10.0.2.2 leads to the host's loopback.
+    `cabled` is Linux in a network with another one, which has the first of the two ready; both are
+    given the same directory.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Program:
     bare: Callable[[Path], list[str]]
     system: Callable[[SystemGuest], list[str]]
     nat: tuple[str, ...]
+    cabled: Callable[[LinuxGuest, str, Path, bool], list[str]]
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -72,9 +77,14 @@ def qemu() -> Program:
             *(word for disk in disks for word in ("-drive", f"{disk},if=virtio")),
         ]  # fmt: skip
 
+    def cabled(guest: LinuxGuest, append: str, place: Path, first: bool) -> list[str]:
+        cable = f"addr.type=unix,addr.path={place / 'cable'},server={'on' if first else 'off'}"
+        card = f"virtio-net-pci,romfile=,netdev=net,mac={FIRST_CARD if first else SECOND_CARD}"
+        return [*linux(guest, append), "-netdev", f"stream,id=net,{cable}", "-device", card]
+
     number = version[1] if version else "unknown"
     nat = ("-netdev", "user,id=nat", "-device", "virtio-net-pci,netdev=nat,romfile=")
-    return Program(QEMU_NAME, number, linux, bare, system, nat)
+    return Program(QEMU_NAME, number, linux, bare, system, nat, cabled)
 
 
 def hospes() -> Program:
@@ -103,5 +113,12 @@ def hospes() -> Program:
             "--allow", str(base.parent), *(word for disk in disks for word in ("--disk", disk)),
         ]  # fmt: skip
 
+    def cabled(guest: LinuxGuest, append: str, place: Path, first: bool) -> list[str]:
+        home = ["env", f"HOSPES_HOME={place}"]
+        if first:
+            create = [*home, sys.executable, "-m", "hospes", "network", "create", NETWORK]
+            subprocess.run(create, stdout=subprocess.DEVNULL, check=True)
+        return [*home, *linux(guest, append), "--network", f"switch:{NETWORK}"]
+
     nat = ("--network", "nat", "--allow-host")
-    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat)
+    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat, cabled)

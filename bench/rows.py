@@ -17,6 +17,8 @@ from bench.measure import (
 )
 from bench.network_measure import CONNECT, PING, RECEIVE, SEND
 from bench.programs import HOSPES_NAME, QEMU_NAME
+from bench.switch_measure import PING as SWITCH_PING
+from bench.switch_measure import STREAM
 from bench.system_loads import FIO_LOADS, PACKAGES, UNPACK
 from bench.system_measure import SYSTEM_BOOT, SYSTEM_MEMORY
 from bench.workloads import WORKLOADS
@@ -121,6 +123,10 @@ NETWORK_ROWS: Final = (
     ),
     Row(CONNECT, "connections, one after another", "1/s", rate=True, must=1.0),
     Row(PING, "ping", "µs", MICROSECONDS, must=1.0),
+)
+SWITCH_ROWS: Final = (
+    Row(STREAM, "a stream from guest to guest", "MB/s", 1 / MEGABYTE, rate=True),
+    Row(SWITCH_PING, "a ping from guest to guest", "ms", 1000),
 )
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),

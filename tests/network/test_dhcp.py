@@ -8,7 +8,7 @@ from tests.network.frames import DNS4, GATEWAY4, GUEST4, GUEST_MAC, see, udp
 from tests.network.outside import Net
 
 from hospes.base.errors import GuestError
-from hospes.network import dhcp
+from hospes.network import dhcp, leases
 from hospes.network.plan import Plan
 
 NOBODY, EVERYBODY = bytes(4), b"\xff" * 4
@@ -89,7 +89,7 @@ def test_other_stations_get_other_addresses() -> None:
         given[number] = None if offer is None else offer["yours"]
     assert given[0] == GUEST4
     held = [each for each in given.values() if each is not None]
-    assert len(set(held)) == len(held) == dhcp.LEASES_MAX
+    assert len(set(held)) == len(held) == leases.STRANGERS_MAX
     talk(net, message(dhcp.RELEASE, mac=bytes((2, 0, 0, 0, 0, 3))), given[3], GATEWAY4)
     offer = talk(net, message(dhcp.DISCOVER, mac=bytes((2, 0, 0, 0, 0, 200))))
     assert offer is not None

@@ -12,6 +12,7 @@ from hospes.spec.net import (
     TransportKind,
     mac_bytes,
     mac_from,
+    parse_attachment,
     parse_network,
     parse_publication,
 )
@@ -65,7 +66,7 @@ def test_what_cannot_be_published(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"kind": "bridge"}, "'bridge' is not a kind of network; choose none or nat"),
+        ({"kind": "ethernet"}, "'ethernet' is not a kind of network; choose none, nat, "),
         ({"publish": (Publication("127.0.0.1", 80, 80),)}, "add --network nat"),
         ({"kind": "nat", "mac": "02:00"}, "'02:00' is not a card's address; write it like 02:"),
         ({"kind": "nat", "mac": "01:00:00:00:00:01"}, "not the address of a single card"),
@@ -87,6 +88,59 @@ def test_one_port_for_both_transports() -> None:
     both = (Publication("::", 53, 53), Publication("::", 53, 53, UDP))
     spec = NetworkSpec(NetworkKind.NAT, publish=both)
     assert msgspec.json.decode(msgspec.json.encode(spec), type=NetworkSpec) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"),
+    [("nat", "nat", ""), ("switch:lab", "switch", "lab"), ("bridge:br-0.5", "bridge", "br-0.5")],
+)
+def test_networks_by_name(text: str, kind: str, name: str) -> None:
+    assert parse_attachment(text) == (NetworkKind(kind), name)
+    assert NetworkSpec(NetworkKind(kind), name=name).text == text
+
+
+def spec_of(text: str) -> NetworkSpec:
+    kind, name = parse_attachment(text)
+    return NetworkSpec(kind, name=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("switch", "which switch is not said; write it like switch:lab"),
+        ("tap", "which tap is not said; write it like tap:tap0"),
+        ("switch:", "'switch:' has no name behind the colon; write it like switch:lab"),
+        ("nat:lab", "a network of kind nat has no name; leave out 'lab'"),
+        ("switch:No", "a network cannot be called 'No'"),
+        ("switch:../x", "a network cannot be called '../x'"),
+        ("bridge:sixteen-letters-", "a bridge cannot be called"),
+        ("tap:a/b", "a tap cannot be called 'a/b'; use up to 15 characters without spaces and /"),
+        ("tap:..", "a tap cannot be called '..'"),
+    ],
+)
+def test_names_that_cannot_be(text: str, sentence: str) -> None:
+    with pytest.raises(HospesError) as caught:
+        spec_of(text)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (
+            {"kind": "bridge", "name": "br0", "publish": (Publication("127.0.0.1", 80, 80),)},
+            "port 80 cannot be published on bridge:br0, where the guest has an address of its own",
+        ),
+        (
+            {"kind": "switch", "name": "lab", "allow_host": True},
+            "leave out --allow-host, which 'hospes network create' takes",
+        ),
+    ],
+)
+def test_wishes_of_another_kind(values: dict, sentence: str) -> None:
+    with pytest.raises(HospesError) as caught:
+        NetworkSpec(**values)
+    assert sentence in str(caught.value)
 
 
 def test_kinds() -> None:

@@ -24,19 +24,29 @@ def own_home(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             with suppress(HospesError):
                 pull_plug(machine)
     deadline = time.monotonic() + 5  # a process lets go of its lock a moment before it is gone
-    while workers_of(path) and time.monotonic() < deadline:
+    while (workers_of(path) or switches_of(path)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not workers_of(path)
+    assert not switches_of(path)
 
 
 def workers_of(path: Path) -> list[int]:
     """The processes that hold machines below a path."""
+    return _processes(b"hospes.worker", path)
+
+
+def switches_of(path: Path) -> list[int]:
+    """The processes of networks below a path."""
+    return _processes(b"hospes.network.lan", path)
+
+
+def _processes(module: bytes, path: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"hospes.worker" in words and any(os.fsencode(path) in word for word in words):
+            if module in words and any(os.fsencode(path) in word for word in words):
                 found.append(int(entry.name))
     return found

@@ -8,7 +8,7 @@ from hospes.base.progress import Progress, silent
 from hospes.guests import agent_kinds
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
-from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
+from hospes.spec.net import NetworkKind, NetworkSpec, parse_attachment, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
 from hospes.spec.vsock import VsockSpec, new_cid
@@ -53,11 +53,12 @@ def describe(
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
-    `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
-    that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
-    itself as 10.0.2.2. With `vsock`, `Machine.vsock` works, and with a path, Unix sockets there. An
-    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
-    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
+    `none`, `nat`, `switch:NAME` (one made by `hospes network create`), `bridge:NAME` or `tap:NAME`;
+    `capture` is a file for all that passes. With `nat` and `switch`, `publish` has ports of the
+    guest's for the host, such as `8080:80`; with `nat` and `allow_host`, the host is 10.0.2.2. With
+    `vsock`, `Machine.vsock` works, and with a path, Unix sockets there. An image's root disk is the
+    first one, with what is written gone at the end; with `own_root`, the first of `disks` stands in
+    for it. The `driver` runs the guest in which it is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     wanted |= {"disks": tuple(map(_disk, disks)), "ports": ports, "balloon": balloon}
@@ -133,8 +134,9 @@ def network_of(
     """The network that texts describe, as `describe` takes them."""
     publications = tuple(map(parse_publication, publish))
     file = None if capture is None else Path(capture)
+    known, name = parse_attachment(kind)
     return NetworkSpec(
-        parse_network(kind), publish=publications, allow_host=allow_host, capture=file
+        known, publish=publications, allow_host=allow_host, capture=file, name=name
     )
 
 

@@ -1,7 +1,7 @@
 """The cable of a machine's network card: what it is plugged into, over all power cycles."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from hospes.base.errors import HospesError
@@ -43,9 +43,9 @@ class Publishing(Protocol):
 
 
 OpenNetwork = Callable[[NetworkSpec, Callable[[], None], Callable[[str], None]], Network]
-"""Makes what a spec asks for. The second argument is to be called, from any thread, when frames
-wait for the guest or the link has changed; the third with sentences for the user. HospesError if it
-cannot be had."""
+"""Makes what a spec asks for, which says the card's address. The second argument is to be called,
+from any thread, when frames wait for the guest or the link has changed; the third with sentences
+for the user. HospesError if it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ def plug_in(
     """The cable of a machine that has a network."""
     if spec.kind == NetworkKind.NONE:
         return None
-    mac = spec.mac or mac_from(entropy.read(MAC_SEED_BYTES))
-    return Cable(mac_bytes(mac), open_network(spec, ring, remark))
+    if spec.mac is None:
+        spec = replace(spec, mac=mac_from(entropy.read(MAC_SEED_BYTES)))
+    assert spec.mac is not None
+    return Cable(mac_bytes(spec.mac), open_network(spec, ring, remark))
 
 
 def publishing(cable: Cable | None) -> Publishing:
@@ -75,6 +77,6 @@ def publishing(cable: Cable | None) -> Publishing:
     if cable is None or not isinstance(cable.network, Publishing):
         raise HospesError(
             "the machine has no network in which ports can be published; start one with "
-            "--network nat"
+            "--network nat or --network switch:NAME"
         )
     return cable.network

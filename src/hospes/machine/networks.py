@@ -3,10 +3,11 @@
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from hospes.base.errors import HospesError
-from hospes.spec.net import NetworkSpec, Publication, TransportKind
+from hospes.machine.cable import Network
+from hospes.spec.net import NetworkKind, NetworkSpec, Publication, TransportKind
 
 if TYPE_CHECKING:
     from hospes.devices.backends import NetworkBackend
@@ -15,30 +16,23 @@ if TYPE_CHECKING:
 Remark = Callable[[str], None]
 
 
-class NatNetwork:
-    """User-mode NAT, with ports of the guest's on the host, and a capture if one is wanted.
+class Captured:
+    """A network behind a capture, if one is wanted; HospesError when its file cannot be had."""
 
-    `ring` and `remark` may be called by any thread. HospesError when a port or the capture's file
-    cannot be had.
-    """
-
-    def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
-        # Here, for they cost a machine without a network a part of its start.
+    def __init__(self, spec: NetworkSpec, remark: Remark, network: Callable[[], Network]) -> None:
+        # Here, for it costs a machine without a network a part of its start.
         from hospes.network.pcap import Capture
-        from hospes.network.plan import Plan
-        from hospes.network.user_network import UserNetwork
 
         self._remark = remark
         self._file = None if spec.capture is None else _create(spec.capture)
-        self._nat = UserNetwork(Plan(allow_host=spec.allow_host), ring=ring, remark=remark)
-        self._capture = None if self._file is None else Capture(self._nat, self._file)
-        self._backend: NetworkBackend = self._capture or self._nat
         try:
-            for publication in spec.publish:
-                self.publish(publication)
+            self._network = network()
+            self._capture = None if self._file is None else Capture(self._network, self._file)
         except BaseException:
-            self.close()
+            if self._file is not None:
+                self._file.close()
             raise
+        self._backend: NetworkBackend = self._capture or self._network
 
     @property
     def waiting(self) -> bool:
@@ -62,6 +56,40 @@ class NatNetwork:
         """What of Offload the driver wants from here on."""
         self._backend.accept(offloads)
 
+    def close(self) -> None:
+        """End the network, and the capture."""
+        self._network.close()
+        if self._capture is None or self._file is None:
+            return
+        self._capture.stop()
+        error = self._capture.error
+        try:
+            self._file.close()
+        except OSError as late:
+            error = error or late
+        if error is not None:
+            why = (error.strerror or str(error)).lower()
+            self._remark(f"the capture {self._file.name} is not complete: {why}; free some space")
+
+
+class NatNetwork(Captured):
+    """User-mode NAT, with ports of the guest's on the host.
+
+    `ring` and `remark` may be called by any thread. HospesError when a port cannot be had.
+    """
+
+    def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
+        # Here, for they cost a machine without a network a part of its start.
+        from hospes.network.plan import Plan
+        from hospes.network.user_network import UserNetwork
+
+        def nat() -> UserNetwork:
+            self._nat = UserNetwork(Plan(allow_host=spec.allow_host), ring=ring, remark=remark)
+            return self._nat
+
+        super().__init__(spec, remark, nat)
+        _publish_all(self, spec)
+
     @property
     def publications(self) -> tuple[Publication, ...]:
         """The ports that are published."""
@@ -78,21 +106,6 @@ class NatNetwork:
         """Offer it no more, but leave its connections; HospesError when it is not offered."""
         self._nat.withdraw(self._wired(publication))
 
-    def close(self) -> None:
-        """End every connection, and the capture."""
-        self._nat.close()
-        if self._capture is None or self._file is None:
-            return
-        self._capture.stop()
-        error = self._capture.error
-        try:
-            self._file.close()
-        except OSError as late:
-            error = error or late
-        if error is not None:
-            why = (error.strerror or str(error)).lower()
-            self._remark(f"the capture {self._file.name} is not complete: {why}; free some space")
-
     def _wired(self, wanted: Publication) -> "published.Publication":
         from hospes.network.published import Publication as Wired
 
@@ -101,9 +114,70 @@ class NatNetwork:
         return Wired(protocol, wanted.host_address, wanted.host_port, guest, wanted.guest_port)
 
 
-def open_network(spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> NatNetwork:
+class SwitchNetwork(Captured):
+    """A network that machines of this host share, with ports of the guest's on the host."""
+
+    def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
+        # Here, for they cost a machine without a network a part of its start.
+        from hospes.network.lan.cable_end import CableEnd
+        from hospes.network.lan.directory import LanDirectory
+
+        def cable() -> CableEnd:
+            directory = LanDirectory.find(spec.name)
+            self._end = CableEnd(
+                directory, spec.mac or "", spec.station, ring=ring, remark=remark
+            )
+            return self._end
+
+        super().__init__(spec, remark, cable)
+        _publish_all(self, spec)
+
+    @property
+    def publications(self) -> tuple[Publication, ...]:
+        """The ports that are published."""
+        return self._end.publications
+
+    def publish(self, publication: Publication) -> None:
+        """Offer a port of the guest on the host; HospesError when the host's port is in use."""
+        self._end.publish(publication)
+
+    def withdraw(self, publication: Publication) -> None:
+        """Offer it no more, but leave its connections; HospesError when it is not offered."""
+        self._end.withdraw(publication)
+
+
+class TapNetwork(Captured):
+    """A TAP device of the host's, alone or in a bridge: the guest is on a network of the host."""
+
+    def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
+        # Here, for it costs a machine without a network a part of its start.
+        from hospes.network.tap import Tap
+
+        device, bridge = (spec.name, "") if spec.kind == NetworkKind.TAP else ("", spec.name)
+        super().__init__(spec, remark, lambda: Tap(device, bridge, ring=ring, remark=remark))
+
+
+KINDS: Final[dict[NetworkKind, Callable[[NetworkSpec, Callable[[], None], Remark], Network]]] = {
+    NetworkKind.NAT: NatNetwork,
+    NetworkKind.SWITCH: SwitchNetwork,
+    NetworkKind.BRIDGE: TapNetwork,
+    NetworkKind.TAP: TapNetwork,
+}
+
+
+def open_network(spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> Network:
     """What a spec asks for; HospesError if it cannot be had."""
-    return NatNetwork(spec, ring, remark)
+    return KINDS[NetworkKind(spec.kind)](spec, ring, remark)
+
+
+def _publish_all(network: NatNetwork | SwitchNetwork, spec: NetworkSpec) -> None:
+    """All ports, or none and no network."""
+    try:
+        for publication in spec.publish:
+            network.publish(publication)
+    except BaseException:
+        network.close()
+        raise
 
 
 def _create(path: Path) -> BinaryIO:

@@ -131,6 +131,11 @@ def _memory() -> str:
     return f"{available // MEBIBYTE} MiB available" if available >= MEMORY_BYTES else ""
 
 
+def _tap() -> str:
+    device = Path("/dev/net/tun")
+    return str(device) if os.access(device, os.R_OK | os.W_OK) else ""
+
+
 PROBES: Final = (
     Probe(
         "LLVM",
@@ -180,6 +185,12 @@ PROBES: Final = (
         _program("gpgv"),
         "verifying the packages guests are made of",
         "only guests already in the cache and files of your own can be run",
+    ),
+    Probe(
+        "TAP devices",
+        _tap,
+        "machines on a bridge or a TAP device of the host",
+        "--network nat and --network switch:NAME need none",
     ),
     Probe("/dev/kvm", _kvm),
     Probe("qemu-img", _program("qemu-img")),

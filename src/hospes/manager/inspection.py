@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hospes.base.errors import HospesError
 from hospes.manager.link import Link
-from hospes.manager.look import moment, state_of
+from hospes.manager.look import address_of, moment, state_of
 from hospes.manager.store import MachineDirectory
 
 
@@ -25,6 +25,8 @@ class Inspected:
     cpus: int
     engine: str
     disks: tuple[str, ...]
+    network: str
+    address: str | None
     vsock_cid: int | None
     agent: str | None
     process: int | None
@@ -52,6 +54,8 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
         cpus=spec.cpus,
         engine=spec.engine,
         disks=tuple(str(disk.path) for disk in spec.disks),
+        network=spec.network.text,
+        address=(address_of(spec.network) or None) if machine.runs else None,
         vsock_cid=spec.vsock_cid or None,
         agent=(started.agent or None) if started else None,
         process=started.process if started and machine.runs else None,

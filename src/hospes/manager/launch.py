@@ -106,7 +106,7 @@ def boot_of(
             disks=[_placed(disk, machine.path) for disk in spec.disks],
             interrupts=spec.interrupts,
             allow=spec.allow,
-            network=spec.network,
+            network=replace(spec.network, station=machine.name),
             vsock=VsockSpec(spec.vsock_cid or new_cid(), machine.path / VSOCK_FILE),
             agent=agent == agent_kinds.OWN,
             own_root=(machine.path / ROOT_FILE).exists(),

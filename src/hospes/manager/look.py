@@ -8,6 +8,7 @@ from typing import Final
 from hospes.base.errors import HospesError
 from hospes.manager.link import Link
 from hospes.manager.store import MachineDirectory
+from hospes.spec.net import NetworkKind, NetworkSpec, mac_bytes
 
 MINUTE_S: Final = 60
 HOUR_S: Final = 60 * MINUTE_S
@@ -27,12 +28,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class MachineLine:
-    """A line of `hospes ps`. `exit_code` is the guest's, once it has switched itself off."""
+    """A line of `hospes ps`.
+
+    `address` is that in a network that it shares; `exit_code` is the guest's, once it has switched
+    itself off.
+    """
 
     name: str
     state: str
     image: str
     since: str
+    address: str
     exit_code: int | None
 
 
@@ -42,9 +48,25 @@ def line_of(machine: MachineDirectory) -> MachineLine:
         spec = machine.spec
         boots = spec.image or str(spec.kernel or spec.bios or "")
         state, when_s, code = state_of(machine)
+        address = address_of(spec.network) if machine.runs else ""
     except HospesError:
-        return MachineLine(machine.name, "damaged", "", "", None)
-    return MachineLine(machine.name, state, boots, "" if when_s is None else ago(when_s), code)
+        return MachineLine(machine.name, "damaged", "", "", "", None)
+    since = "" if when_s is None else ago(when_s)
+    return MachineLine(machine.name, state, boots, since, address, code)
+
+
+def address_of(network: NetworkSpec) -> str:
+    """The address that a machine's card has in a network that it shares; "" elsewhere."""
+    if network.kind != NetworkKind.SWITCH or network.mac is None:
+        return ""
+    # Here, for most machines share no network.
+    from ipaddress import ip_address
+
+    from hospes.network.lan.directory import LanDirectory
+
+    mac = mac_bytes(network.mac)
+    found = [one for one in LanDirectory.find(network.name).leases if one.mac == mac]
+    return str(ip_address(found[0].address)) if found else ""
 
 
 def state_of(machine: MachineDirectory) -> tuple[State, float | None, int | None]:

@@ -32,12 +32,16 @@ class Cable:
     @property
     def full(self) -> bool:
         """Whether the hosts should not be read further, until the guest has taken some."""
-        return self._bytes >= self._limits.queue_bytes
+        limits = self._limits
+        return self._bytes >= limits.queue_bytes or len(self._frames) >= limits.queue_frames // 2
 
     @property
     def drained(self) -> bool:
         """Whether there is room again after it was full."""
-        return self._bytes <= self._limits.queue_bytes // 2
+        limits = self._limits
+        return (
+            self._bytes <= limits.queue_bytes // 2 and len(self._frames) <= limits.queue_frames // 4
+        )
 
     def accept(self, offloads: int) -> None:
         """What the guest's driver takes (Offloads); frames that wait already stay as they are."""

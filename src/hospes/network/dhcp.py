@@ -1,11 +1,11 @@
-"""A DHCP server (RFC 2131, RFC 2132) for the few guests of one cable."""
+"""A DHCP server (RFC 2131, RFC 2132) for the guests of one network."""
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from hospes.base.errors import GuestError
+from hospes.network.leases import Lease, Leases, is_label
 from hospes.network.plan import Plan
 
 SERVER_PORT, CLIENT_PORT = 67, 68
@@ -13,7 +13,6 @@ REQUEST_OP, REPLY_OP = 1, 2
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 COOKIE: Final = bytes((99, 130, 83, 99))
 LEASE_SECONDS: Final = 86400
-LEASES_MAX: Final = 64
 BROADCAST_FLAG: Final = 0x8000
 BROADCAST: Final = b"\xff" * 4
 NOBODY: Final = bytes(4)
@@ -21,8 +20,9 @@ MESSAGE_MIN_BYTES: Final = 300
 """What BOOTP clients insist on (RFC 1542, section 2.1)."""
 _HEADER: Final = struct.Struct(">BBBBIHH4s4s4s4s16s192x4s")
 (
-    _MASK, _ROUTER, _DNS, _NAME, _MTU, _BROADCAST, _WANTED, _LEASE, _TYPE, _SERVER, _RENEW, _REBIND,
-) = (1, 3, 6, 12, 26, 28, 50, 51, 53, 54, 58, 59)  # fmt: skip
+    _MASK, _ROUTER, _DNS, _NAME, _DOMAIN, _MTU, _BROADCAST, _WANTED, _LEASE, _TYPE, _SERVER, _RENEW,
+    _REBIND,
+) = (1, 3, 6, 12, 15, 26, 28, 50, 51, 53, 54, 58, 59)  # fmt: skip
 
 
 class Message(NamedTuple):
@@ -76,63 +76,53 @@ def _parse_options(data: bytes) -> dict[int, bytes]:
     return options
 
 
-@dataclass
 class DhcpServer:
-    """The first client gets the guest's address, others those after it, each the same again."""
+    """Gives cards the addresses of their leases; without `leases`, any card the next free one.
 
-    plan: Plan
-    leases: dict[bytes, bytes] = field(default_factory=dict)
+    In a network with a domain, a guest may say what it is called, unless that is known already.
+    """
+
+    def __init__(self, plan: Plan, leases: Leases | None = None) -> None:
+        self._plan, self._leases = plan, leases or Leases(plan)
 
     def answer(self, data: bytes) -> Reply | None:
         """What to answer a client; GuestError when the message is malformed."""
         message = parse(data)
         if message.kind == RELEASE:
-            self.leases.pop(message.mac, None)
+            self._leases.release(message.mac)
             return None
         if message.kind == INFORM:
-            return self._reply(message, ACK, NOBODY, lease=False)
+            return self._reply(message, ACK, None)
         if message.kind == DISCOVER:
-            address = self._address(message.mac)
-            return None if address is None else self._reply(message, OFFER, address)
+            lease = self._leases.give(message.mac)
+            return None if lease is None else self._reply(message, OFFER, lease)
         if message.kind == REQUEST:
             return self._requested(message)
         return None
 
     def _requested(self, message: Message) -> Reply | None:
         server = message.options.get(_SERVER)
-        if server is not None and server != self.plan.gateway4:
+        if server is not None and server != self._plan.gateway4:
             return None
         wanted = message.options.get(_WANTED, message.client)
-        address = self._address(message.mac)
-        if address is None or wanted != address:
-            return self._reply(message, NAK, NOBODY, lease=False)
-        return self._reply(message, ACK, address)
+        lease = self._leases.give(message.mac)
+        if lease is None or wanted != lease.address:
+            return self._reply(message, NAK, None)
+        called = message.options.get(_NAME, b"").decode("ascii", "replace").lower()
+        if self._plan.domain and is_label(called):
+            self._leases.call(message.mac, called)
+        return self._reply(message, ACK, lease)
 
-    def _address(self, mac: bytes) -> bytes | None:
-        if mac in self.leases:
-            return self.leases[mac]
-        network = self.plan.network4
-        if network is None or len(self.leases) >= LEASES_MAX:
-            return None
-        taken = {*self.leases.values(), *self.plan.ours}
-        first = int.from_bytes(self.plan.guest4, "big")
-        last = int(network.broadcast_address)
-        for number in range(first, min(first + 2 * LEASES_MAX, last)):
-            address = number.to_bytes(4, "big")
-            if address not in taken:
-                self.leases[mac] = address
-                return address
-        return None
-
-    def _reply(self, message: Message, kind: int, address: bytes, *, lease: bool = True) -> Reply:
+    def _reply(self, message: Message, kind: int, lease: Lease | None) -> Reply:
+        address = NOBODY if lease is None else lease.address
         data = _HEADER.pack(
             REPLY_OP, 1, 6, 0, message.transaction, 0, message.flags,
-            message.client if kind == ACK else NOBODY, address, self.plan.gateway4, message.relay,
+            message.client if kind == ACK else NOBODY, address, self._plan.gateway4, message.relay,
             message.mac, COOKIE,
         )  # fmt: skip
-        data += _option(_TYPE, bytes((kind,))) + _option(_SERVER, self.plan.gateway4)
+        data += _option(_TYPE, bytes((kind,))) + _option(_SERVER, self._plan.gateway4)
         if kind != NAK:
-            data += self._settings(lease=lease)
+            data += self._settings(message.mac, lease)
         data = (data + b"\xff").ljust(MESSAGE_MIN_BYTES, b"\0")
         if kind != NAK and message.client != NOBODY:
             return Reply(message.client, message.mac, data)
@@ -140,22 +130,26 @@ class DhcpServer:
             return Reply(BROADCAST, b"\xff" * 6, data)
         return Reply(address, message.mac, data)
 
-    def _settings(self, *, lease: bool) -> bytes:
-        plan, network = self.plan, self.plan.network4
+    def _settings(self, mac: bytes, lease: Lease | None) -> bytes:
+        plan, network = self._plan, self._plan.network4
         if network is None:
             return b""
-        options = [
-            _option(_MASK, network.netmask.packed),
-            _option(_BROADCAST, network.broadcast_address.packed),
-            _option(_ROUTER, plan.gateway4),
-            _option(_DNS, plan.dns4),
-            _option(_NAME, plan.guest_name.encode("ascii", "replace")[:63]),
-            _option(_MTU, plan.mtu.to_bytes(2, "big")),
-        ]
-        if lease:
+        known = self._leases.find(mac)
+        name = known.name if known is not None and plan.domain else plan.guest_name
+        options = (
+            (_MASK, network.netmask.packed),
+            (_BROADCAST, network.broadcast_address.packed),
+            (_ROUTER, b"" if plan.isolated else plan.gateway4),
+            (_DNS, plan.dns4),
+            (_NAME, name.encode("ascii", "replace")[:63]),
+            (_DOMAIN, plan.domain.encode("ascii")),
+            (_MTU, plan.mtu.to_bytes(2, "big")),
+        )
+        parts = [_option(code, value) for code, value in options if value]
+        if lease is not None:
             for code, part in ((_LEASE, 8), (_RENEW, 4), (_REBIND, 7)):
-                options.append(_option(code, (LEASE_SECONDS * part // 8).to_bytes(4, "big")))
-        return b"".join(options)
+                parts.append(_option(code, (LEASE_SECONDS * part // 8).to_bytes(4, "big")))
+        return b"".join(parts)
 
 
 def _option(code: int, value: bytes) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from hospes.base.errors import GuestError
+from hospes.network.leases import Leases
 from hospes.network.plan import HOST_NAME, Plan
 
 A, PTR, AAAA, ANY = 1, 12, 28, 255
@@ -83,10 +84,13 @@ def write_name(name: str) -> bytes:
 
 
 class Names:
-    """The names and addresses of one network, forwards and backwards."""
+    """The names and addresses of one network, forwards and backwards.
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    In a network with a domain, machines have the names of their leases, alone and in the domain.
+    """
+
+    def __init__(self, plan: Plan, leases: Leases | None = None) -> None:
+        self._plan, self._leases = plan, leases or Leases(plan)
         self._addresses: dict[str, list[bytes]] = {}
         for name, address in _known(plan):
             self._addresses.setdefault(name.lower().rstrip("."), []).append(address)
@@ -107,39 +111,56 @@ class Names:
         GuestError when the query is malformed.
         """
         query = parse(message)
-        if query.name in self._addresses:
-            return self._forwards(query)
+        found = self._addresses.get(query.name) or self._machine(query.name)
+        if found is not None:
+            return self._forwards(query, found)
         if query.name.endswith((".in-addr.arpa", ".ip6.arpa")) and self._is_ours(query.name):
-            known = self._names.get(query.name)
+            known = self._names.get(query.name) or self._machine_at(query.name)
             if known is None or query.kind not in (PTR, ANY):
                 return response(query, NO_SUCH_NAME if known is None else NO_ERROR, [])
             return response(query, NO_ERROR, [(PTR, write_name(known))])
+        if self._plan.domain and query.name.endswith("." + self._plan.domain):
+            return response(query, NO_SUCH_NAME, [])
         return None
 
-    def _forwards(self, query: Query) -> bytes:
+    def _machine(self, name: str) -> list[bytes] | None:
+        domain = self._plan.domain
+        address = self._leases.address_of(name.removesuffix("." + domain)) if domain else None
+        return None if address is None else [address]
+
+    def _machine_at(self, reverse: str) -> str | None:
+        address, domain = _address_in(reverse), self._plan.domain
+        name = self._leases.name_of(address) if address and domain else None
+        return None if name is None else f"{name}.{domain}"
+
+    def _forwards(self, query: Query, addresses: list[bytes]) -> bytes:
         sizes = {A: (4,), AAAA: (16,), ANY: (4, 16)}.get(query.kind, ())
-        found = [each for each in self._addresses[query.name] if len(each) in sizes]
+        found = [each for each in addresses if len(each) in sizes]
         return response(
             query, NO_ERROR, [(A if len(each) == 4 else AAAA, each) for each in found]
         )
 
     def _is_ours(self, reverse: str) -> bool:
         """Whether a reverse name lies in the guest's network, of which nobody else knows."""
-        labels = reverse.split(".")[:-2]
-        try:
-            if reverse.endswith("in-addr.arpa"):
-                address = ipaddress.ip_address(".".join(reversed(labels)))
-            else:
-                digits = "".join(reversed(labels))
-                address = ipaddress.IPv6Address(bytes.fromhex(digits))
-        except ValueError:
-            return False
-        return self._plan.is_inside(address.packed)
+        address = _address_in(reverse)
+        return address is not None and self._plan.is_inside(address)
+
+
+def _address_in(reverse: str) -> bytes | None:
+    """The packed address that a reverse name is about."""
+    labels = reverse.split(".")[:-2]
+    try:
+        if reverse.endswith("in-addr.arpa"):
+            return ipaddress.IPv4Address(".".join(reversed(labels))).packed
+        return ipaddress.IPv6Address(bytes.fromhex("".join(reversed(labels)))).packed
+    except ValueError:
+        return None
 
 
 def _known(plan: Plan) -> Iterator[tuple[str, bytes]]:
     for name, address in (
-        (HOST_NAME, plan.gateway4), (HOST_NAME, plan.gateway6), (plan.guest_name, plan.guest4),
+        (HOST_NAME, plan.gateway4), (HOST_NAME, plan.gateway6),
+        ("" if plan.domain else plan.guest_name, plan.guest4),
     ):  # fmt: skip
         if name and address:
             yield name, address

@@ -15,8 +15,16 @@ IDENTIFICATION_MASK: Final = 0xFFFF
 class Link:
     """Sends through `emit`; learns neighbours from what they send, the oldest giving way."""
 
-    def __init__(self, plan: Plan, limits: Limits, emit: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        limits: Limits,
+        emit: Callable[[bytes], None],
+        holder: Callable[[bytes], bytes | None] = lambda address: None,
+    ) -> None:
+        """`holder` tells whose an address is that no other card may show."""
         self._plan, self._limits, self.emit = plan, limits, emit
+        self._holder = holder
         self._neighbours: dict[bytes, bytes] = {}
         self._identification = 0
 
@@ -27,11 +35,20 @@ class Link:
         plan = self._plan
         if not ethernet.is_unicast(mac) or not plan.is_inside(address) or address in plan.ours:
             return False
+        if self._holder(address) not in (None, mac):
+            return False
         self._neighbours.pop(address, None)
         if len(self._neighbours) >= self._limits.neighbours:
             del self._neighbours[next(iter(self._neighbours))]
         self._neighbours[address] = mac
         return True
+
+    def forget(self, mac: bytes) -> set[bytes]:
+        """A neighbour is gone: the addresses that it had."""
+        gone = {address for address, known in self._neighbours.items() if known == mac}
+        for address in gone:
+            del self._neighbours[address]
+        return gone
 
     def mac(self, address: bytes) -> bytes:
         """The MAC address to send to; everybody's, and a question on its way, while not known."""

@@ -1,4 +1,4 @@
-"""User-mode NAT: every frame of a guest to its protocol, and the host's answers back; no I/O."""
+"""User-mode NAT: every frame of the guests to its protocol, and the host's answers back; no I/O."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from hospes.network import arp, ethernet, ipv4, ipv6
 from hospes.network.ethernet import NETWORK_AT
 from hospes.network.fragments import Reassembly
 from hospes.network.icmp_nat import IcmpNat
+from hospes.network.leases import Leases
 from hospes.network.limits import Limits
 from hospes.network.link import Link
 from hospes.network.outside import Outside
@@ -24,7 +25,7 @@ UNKNOWN_ADDRESSES = (bytes(4), bytes(16))
 
 
 class Nat:
-    """The router of one guest's network, with its servers.
+    """The router of a network with one guest or several, with its servers.
 
     `emit` takes frames for the guest. `tcp`, `udp` and `icmp` take the host's answers.
     """
@@ -38,14 +39,18 @@ class Nat:
         resolvers: Resolvers,
         entropy: Callable[[int], bytes],
         statistics: Statistics,
+        leases: Leases | None = None,
     ) -> None:
         self._plan, self.statistics = plan, statistics
-        self.link = Link(plan, limits, emit)
+        self._leases = leases or Leases(plan)
+        self.link = Link(plan, limits, emit, self._leases.holder)
         self.reach = reach = Reach(plan, outside.is_own)
         self.tcp = TcpTable(
             plan, limits, self.link, outside, reach, resolvers, statistics, entropy
         )
-        self.udp = UdpNat(plan, limits, self.link, outside, reach, resolvers, statistics)
+        self.udp = UdpNat(
+            plan, limits, self.link, outside, reach, resolvers, statistics, self._leases
+        )
         self.icmp = IcmpNat(plan, limits, self.link, outside, reach, statistics)
         self._fragments = Reassembly()
 
@@ -68,6 +73,19 @@ class Nat:
         """Time has passed."""
         self.tcp.tick(now_ns, guest_waits=guest_waits)
         self.udp.tick(now_ns)
+
+    def join(self, mac: bytes, name: str) -> bytes | None:
+        """A card is plugged in, of a machine called so: its address, None when none is left."""
+        lease = self._leases.hold(mac, name)
+        return None if lease is None else lease.address
+
+    def leave(self, mac: bytes) -> None:
+        """A card is gone: its connections and flows end."""
+        self._leases.let_go(mac)
+        lease = self._leases.find(mac)
+        addresses = self.link.forget(mac) | ({lease.address} if lease is not None else set())
+        self.tcp.reset_all(addresses)
+        self.udp.leave(addresses)
 
     def reset(self) -> None:
         """The guest starts anew: its connections and flows end."""

@@ -95,16 +95,16 @@ def router_advertisement(plan: Plan) -> bytes:
     """The frame that tells all nodes the router, the prefix, the MTU and the name server."""
     network = plan.network6
     prefix = b"" if network is None else network.network_address.packed
-    head = struct.pack(
-        ">BBHBBHII", ROUTER_ADVERTISEMENT, 0, 0, 64, 0, ROUTER_LIFETIME_SECONDS, 0, 0
-    )
+    lifetime = 0 if plan.isolated else ROUTER_LIFETIME_SECONDS
+    head = struct.pack(">BBHBBHII", ROUTER_ADVERTISEMENT, 0, 0, 64, 0, lifetime, 0, 0)
     on_link_and_autonomous = 0xC0
+    server = struct.pack(">BBHI", _RDNSS, 3, 0, FOREVER) + plan.dns6 if plan.dns6 else b""
     options = (
         bytes((_SOURCE_MAC, 1)) + plan.mac,
         struct.pack(">BBHI", _MTU, 1, 0, plan.mtu),
         struct.pack(">BBBBIII", _PREFIX, 4, 64, on_link_and_autonomous, FOREVER, FOREVER, 0)
         + prefix,
-        struct.pack(">BBHI", _RDNSS, 3, 0, FOREVER) + plan.dns6,
+        server,
     )
     return _frame(
         multicast_mac(ALL_NODES), plan, ROUTER_LINK_LOCAL, ALL_NODES, head + b"".join(options)

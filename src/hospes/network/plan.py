@@ -1,37 +1,56 @@
 """The addresses of a guest's network, as the user may choose them and as they are on the wire."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from hospes.base.errors import HospesError
 
 MTU_MIN: Final = 1280
 MTU_MAX: Final = 65535
 HOST_NAME: Final = "host.internal"
+PREFIX_MIN: Final = 8
 ROUTER_LINK_LOCAL: Final = ipaddress.IPv6Address("fe80::2").packed
+
+
+class Hosts(NamedTuple):
+    """The numbers that hosts have in their network; guests have `guest` and those that follow."""
+
+    gateway: int = 2
+    dns: int = 3
+    guest: int = 15
+
+
+USER_MODE: Final = Hosts()
+"""The numbers that users know from other programs' user-mode networks."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Networks as `10.0.2.0/24` and `fd00::/64` (None: that protocol is absent).
 
-    In each, host 2 is the gateway, 3 the name server and 15 the guest, unless given. `names` maps
+    `hosts` says who has which number in each, unless `guest_ipv4` is given. `names` maps
     further names to addresses. With `allow_host`, the gateway's address stands for the host's
-    loopback, and the host's other own and link-local addresses may be reached too. HospesError
-    when an address cannot be.
+    loopback, and the host's other own and link-local addresses may be reached too; when `isolated`,
+    nothing outside the network is. Without `dns` no name server is offered; with a `domain`, guests
+    are known by their names in it, and nobody else is asked about those. HospesError when an
+    address cannot be.
     """
 
     ipv4: str | None = "10.0.2.0/24"
     ipv6: str | None = "fd00::/64"
+    hosts: Hosts = USER_MODE
     guest_ipv4: str | None = None
     guest_name: str = "guest"
     mac: bytes = bytes.fromhex("52550a000202")
     mtu: int = 1500
     names: Mapping[str, str] = field(default_factory=dict)
     allow_host: bool = False
+    isolated: bool = False
+    dns: bool = True
+    domain: str = ""
 
     def __post_init__(self) -> None:
         if not MTU_MIN <= self.mtu <= MTU_MAX:
@@ -44,7 +63,7 @@ class Plan:
 
     @cached_property
     def network4(self) -> ipaddress.IPv4Network | None:
-        """The IPv4 network, with room for host 15."""
+        """The IPv4 network, with room for a guest."""
         if self.ipv4 is None:
             return None
         try:
@@ -53,8 +72,11 @@ class Plan:
             raise HospesError(
                 f"network {self.ipv4} is no IPv4 network; write it as 10.0.2.0/24"
             ) from error
-        if not 8 <= network.prefixlen <= 27:
-            raise HospesError(f"network {self.ipv4} is too small or large; use /8 to /27")
+        longest = 32 - (self.hosts.guest + 1).bit_length()
+        if not PREFIX_MIN <= network.prefixlen <= longest:
+            raise HospesError(
+                f"network {self.ipv4} is too small or large; use /{PREFIX_MIN} to /{longest}"
+            )
         return network
 
     @cached_property
@@ -83,18 +105,18 @@ class Plan:
     @cached_property
     def gateway4(self) -> bytes:
         """Packed; empty without IPv4, and likewise below."""
-        return self.host4(2)
+        return self.host4(self.hosts.gateway)
 
     @cached_property
     def dns4(self) -> bytes:
         """The name server."""
-        return self.host4(3)
+        return self.host4(self.hosts.dns) if self.dns else b""
 
     @cached_property
     def guest4(self) -> bytes:
         """The guest's address, which DHCP gives it."""
         if self.guest_ipv4 is None:
-            return self.host4(15)
+            return self.host4(self.hosts.guest)
         packed = _address(self.guest_ipv4, "guest")
         if not self.is_inside(packed) or packed in (self.gateway4, self.dns4):
             raise HospesError(
@@ -105,12 +127,12 @@ class Plan:
     @cached_property
     def gateway6(self) -> bytes:
         """The router's address in the guest's network; it has ROUTER_LINK_LOCAL too."""
-        return self.host6(2)
+        return self.host6(self.hosts.gateway)
 
     @cached_property
     def dns6(self) -> bytes:
         """The name server."""
-        return self.host6(3)
+        return self.host6(self.hosts.dns) if self.dns else b""
 
     @cached_property
     def ours(self) -> frozenset[bytes]:
@@ -119,6 +141,25 @@ class Plan:
         if self.ipv6 is not None:
             own.add(ROUTER_LINK_LOCAL)
         return frozenset(own - {b""})
+
+    def is_free(self, address: bytes) -> bool:
+        """Whether a packed IPv4 address is one that a guest may be given."""
+        network = self.network4
+        if network is None or len(address) != 4 or address in self.ours:
+            return False
+        return self.is_inside(address) and address not in (
+            network.network_address.packed, network.broadcast_address.packed,
+        )  # fmt: skip
+
+    def pool(self) -> Iterator[bytes]:
+        """The IPv4 addresses that guests are given, in order."""
+        if self.network4 is None:
+            return
+        first, last = int.from_bytes(self.guest4, "big"), int(self.network4.broadcast_address)
+        for number in range(first, last):
+            address = number.to_bytes(4, "big")
+            if address not in self.ours:
+                yield address
 
     def is_inside(self, address: bytes) -> bool:
         """Whether a packed address belongs to the guest's network, link-local ones included."""

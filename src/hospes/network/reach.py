@@ -71,6 +71,8 @@ class Reach:
             return Refusal.PROHIBITED
         if plan.is_inside(destination):
             return Refusal.ABSENT
+        if plan.isolated:
+            return Refusal.PROHIBITED
         if plan.allow_host:
             return destination
         if is_within(destination, HOSTS) or self._is_own(destination):
@@ -84,10 +86,12 @@ class Reach:
     def seen_as(self, address: bytes, *, is_ipv4: bool) -> bytes:
         """The address under which the guest sees a client that speaks to it first.
 
-        What would mean something else to the guest, or is of the other IP, becomes the gateway's.
+        What would mean something else to the guest, is of the other IP, or is outside of an
+        isolated network, becomes the gateway's.
         """
         plan = self._plan
         strange = is_within(address, HOSTS) or is_within(address, NOWHERE)
-        if (len(address) == 4) == is_ipv4 and not strange and not plan.is_inside(address):
+        known = (len(address) == 4) == is_ipv4 and not strange and not plan.isolated
+        if known and not plan.is_inside(address):
             return address
         return plan.gateway4 if is_ipv4 else plan.gateway6

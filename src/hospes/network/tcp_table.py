@@ -1,6 +1,6 @@
 """The TCP connections of one guest: found by address, begun, ended, and called in time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
 from hospes.network import tcp_segment
@@ -196,11 +196,12 @@ class TcpTable:
         guest = connection.key[: (len(connection.key) - 4) // 2]
         connection.wire.readdress(self._link.mac(guest) + self._plan.mac)
 
-    def reset_all(self) -> None:
-        """The guest is gone: end every connection on the host's side."""
-        for connection in list(self._connections.values()):
-            connection.drop()
-            self.touch(connection, 0)
+    def reset_all(self, addresses: Container[bytes] | None = None) -> None:
+        """A guest is gone: end every connection, or those of its addresses, on the host's side."""
+        for key, connection in list(self._connections.items()):
+            if addresses is None or key[: (len(key) - 4) // 2] in addresses:
+                connection.drop()
+                self.touch(connection, 0)
 
     def _has_place(self, now_ns: int) -> bool:
         """Whether one more is allowed; one that has been idle for long gives way."""

@@ -1,6 +1,6 @@
 """UDP through the NAT: a flow for each of the guest's ports, which hears only whom it wrote to."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -75,8 +75,7 @@ class UdpFlows:
             del self._flows[key]
         return [flow for _, flow in old]
 
-    def clear(self) -> list[UdpFlow]:
-        """All flows, removed."""
-        flows = list(self._flows.values())
-        self._flows.clear()
-        return flows
+    def clear(self, addresses: Container[bytes] | None = None) -> list[UdpFlow]:
+        """All flows, or those of a guest's addresses, removed."""
+        gone = [key for key in self._flows if addresses is None or key[0] in addresses]
+        return [self._flows.pop(key) for key in gone]

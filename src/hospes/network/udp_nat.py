@@ -1,9 +1,12 @@
-"""UDP of one guest: DHCP and names are answered here, the rest goes through flows to the host."""
+"""UDP of the guests: DHCP and names are answered here, the rest goes through flows to the host."""
+
+from collections.abc import Container
 
 from hospes.network import dns, ipv4, ipv6, udp
 from hospes.network.dhcp import BROADCAST, CLIENT_PORT, SERVER_PORT, DhcpServer
 from hospes.network.dns import Names
 from hospes.network.icmp import Unreachable
+from hospes.network.leases import Leases
 from hospes.network.limits import SECOND_NS, Limits
 from hospes.network.link import Link
 from hospes.network.outside import Outside
@@ -31,11 +34,12 @@ class UdpNat:
         reach: Reach,
         resolvers: Resolvers,
         statistics: Statistics,
+        leases: Leases,
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._resolvers, self._statistics = outside, resolvers, statistics
-        self._reach, self._names = reach, Names(plan)
-        self._dhcp = DhcpServer(plan)
+        self._reach, self._names = reach, Names(plan, leases)
+        self._dhcp = DhcpServer(plan, leases)
         self._flows, self._returns = UdpFlows(limits), Returns()
         self._swept_ns = 0
 
@@ -152,6 +156,11 @@ class UdpNat:
             return
         self._swept_ns = now_ns
         for flow in self._flows.expired(now_ns):
+            self._outside.end(flow)
+
+    def leave(self, addresses: Container[bytes]) -> None:
+        """The guest that had these addresses is gone: end its flows."""
+        for flow in self._flows.clear(addresses):
             self._outside.end(flow)
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""User-mode NAT as a card's back end: a network of the guest's own, without any privileges."""
+"""User-mode NAT as a back end: the network of one guest, or of several behind a switch."""
 
 import os
 import resource
@@ -19,6 +19,7 @@ from hospes.network.host_poll import Poll
 from hospes.network.host_published import PublishedSockets
 from hospes.network.host_tcp import TcpSockets
 from hospes.network.host_udp import UdpSockets
+from hospes.network.leases import Leases
 from hospes.network.limits import MILLISECOND_NS, SECOND_NS, Limits
 from hospes.network.nat import Nat
 from hospes.network.plan import Plan
@@ -70,7 +71,7 @@ class Sockets:
 
 
 class UserNetwork:
-    """One guest's network; a NetworkBackend (devices/backends.py).
+    """A network without any privileges; a NetworkBackend (devices/backends.py).
 
     `ring` is called by any thread, with no lock held, when frames have come or the link changed;
     `remark` gets a sentence for the user. A thread polls the host's sockets; the guest's frames
@@ -87,6 +88,7 @@ class UserNetwork:
         clock: Clock | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         resolv_conf: Path = RESOLV_CONF,
+        leases: Leases | None = None,
     ) -> None:
         self.plan, self._ring = plan or Plan(), ring
         self._clock = clock or HostClock()
@@ -99,7 +101,7 @@ class UserNetwork:
         self._resolvers = resolvers.Resolvers([])
         self._nat = Nat(
             self.plan, limits, self._cable.emit, self._sockets, self._resolvers, entropy,
-            self.statistics,
+            self.statistics, leases,
         )  # fmt: skip
         self._join_sockets()
         self._read_resolvers()
@@ -176,6 +178,16 @@ class UserNetwork:
         """What is published, in order."""
         with self._lock:
             return self._sockets.published.publications
+
+    def join(self, mac: bytes, name: str) -> bytes | None:
+        """A card of a shared network is plugged in: its packed address, None when none is left."""
+        with self._lock:
+            return self._nat.join(mac, name)
+
+    def leave(self, mac: bytes) -> None:
+        """It is plugged in no more: its connections end."""
+        with self._lock:
+            self._nat.leave(mac)
 
     def set_link(self, up: bool) -> None:
         """Plug the cable in or pull it out; what is on its way is lost."""
@@ -259,6 +271,8 @@ class UserNetwork:
 
     def _read_resolvers(self) -> None:
         """The host may have moved to another network."""
+        if self.plan.isolated:
+            return
         try:
             stamp = self._resolv_conf.stat().st_mtime_ns
             if stamp != self._resolv_stamp:

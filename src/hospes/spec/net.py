@@ -18,6 +18,9 @@ _PUBLICATION: Final = re.compile(
     re.ASCII,
 )
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
+_LAN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+_DEVICE: Final = re.compile(r"[!-.0-~]{1,15}")
+"""A network device's name on Linux: no slash, no space."""
 _LOCAL, _GROUP = 2, 1
 """Bits of an address' first byte (IEEE 802, section 8)."""
 
@@ -27,6 +30,13 @@ class NetworkKind(StrEnum):
 
     NONE = "none"
     NAT = "nat"
+    SWITCH = "switch"
+    BRIDGE = "bridge"
+    TAP = "tap"
+
+
+NAMED: Final = {NetworkKind.SWITCH: "lab", NetworkKind.BRIDGE: "br0", NetworkKind.TAP: "tap0"}
+"""Kinds of which there are several, with an example of a name."""
 
 
 class TransportKind(StrEnum):
@@ -49,9 +59,11 @@ class Publication(NamedTuple):
 class NetworkSpec:
     """A machine's network; of kind none, it has no card. HospesError if that cannot be.
 
-    Without `mac`, six pairs of hexadecimal digits, the card has an address of its own each time.
-    With `allow_host`, the guest reaches what listens on the host's own addresses. Every frame is
-    written to the file `capture`, as pcap.
+    `name` is that of the network behind a switch, of a bridge or of a TAP device; `station` is what
+    the machine is called in a network that it shares ("": as its guest says). Without `mac`, six
+    pairs of hexadecimal digits, the card has an address of its own each time. With `allow_host`,
+    the guest reaches what listens on the host's own addresses. Every frame is written to the file
+    `capture`, as pcap.
     """
 
     kind: NetworkKind = NetworkKind.NONE
@@ -59,13 +71,16 @@ class NetworkSpec:
     publish: tuple[Publication, ...] = ()
     allow_host: bool = False
     capture: Path | None = None
+    name: str = ""
+    station: str = ""
 
     def __post_init__(self) -> None:
-        parse_network(self.kind)
+        _check_name(parse_network(self.kind), self.name)
         if self.mac is not None:
             mac_bytes(self.mac)
         if self.kind == NetworkKind.NONE and (useless := self._useless()):
             raise HospesError(f"{useless} without a network; add --network nat")
+        self._check_wishes()
         places: set[tuple[object, ...]] = set()
         for published in self.publish:
             check_publication(published)
@@ -76,6 +91,24 @@ class NetworkSpec:
                     "choose another port of the host"
                 )
             places.add(place)
+
+    @property
+    def text(self) -> str:
+        """The network as a user names it."""
+        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+
+    def _check_wishes(self) -> None:
+        """HospesError if something was asked for that this kind of network does not do."""
+        if self.kind in (NetworkKind.BRIDGE, NetworkKind.TAP) and self.publish:
+            raise HospesError(
+                f"port {self.publish[0].host_port} cannot be published on {self.text}, where the "
+                "guest has an address of its own; leave out --publish"
+            )
+        if self.allow_host and self.kind not in (NetworkKind.NONE, NetworkKind.NAT):
+            raise HospesError(
+                f"whether machines on {self.text} reach the host is not for one of them to say; "
+                "leave out --allow-host, which 'hospes network create' takes"
+            )
 
     def _useless(self) -> str:
         """What was asked for that needs a network."""
@@ -91,8 +124,28 @@ def parse_network(text: str) -> NetworkKind:
     try:
         return NetworkKind(text.lower())
     except ValueError as error:
-        names = " or ".join(NetworkKind)
-        raise HospesError(f"{text!r} is not a kind of network; choose {names}") from error
+        *names, last = (f"{kind}:NAME" if kind in NAMED else str(kind) for kind in NetworkKind)
+        raise HospesError(
+            f"{text!r} is not a kind of network; choose {', '.join(names)} or {last}"
+        ) from error
+
+
+def parse_attachment(text: str) -> tuple[NetworkKind, str]:
+    """The kind of network and the name in texts such as `nat`, `switch:lab` or `bridge:br0`."""
+    kind, colon, name = text.partition(":")
+    if colon and not name:
+        raise HospesError(f"{text!r} has no name behind the colon; write it like {kind}:lab")
+    return parse_network(kind), name
+
+
+def check_lan_name(name: str) -> str:
+    """The name, if a network may be called so; else HospesError."""
+    if not _LAN.fullmatch(name):
+        raise HospesError(
+            f"a network cannot be called {name!r}; use up to 31 of a-z, 0-9 and -, "
+            "beginning with a letter or a digit"
+        )
+    return name
 
 
 def parse_publication(text: str) -> Publication:
@@ -151,6 +204,23 @@ def mac_from(seed: bytes) -> str:
 
     digest = sha256(b"network card " + seed).digest()[:6]
     return bytes((digest[0] & ~_GROUP | _LOCAL, *digest[1:])).hex(":")
+
+
+def _check_name(kind: NetworkKind, name: str) -> None:
+    """HospesError unless a network of this kind may be called so."""
+    example = NAMED.get(kind)
+    if example is None:
+        if name:
+            raise HospesError(f"a network of kind {kind} has no name; leave out {name!r}")
+        return
+    if not name:
+        raise HospesError(f"which {kind} is not said; write it like {kind}:{example}")
+    if kind == NetworkKind.SWITCH:
+        check_lan_name(name)
+    elif not _DEVICE.fullmatch(name) or name in (".", ".."):
+        raise HospesError(
+            f"a {kind} cannot be called {name!r}; use up to 15 characters without spaces and /"
+        )
 
 
 def _port(digits: str) -> int:

@@ -6,6 +6,7 @@ from functools import singledispatch
 from typing import Any
 
 from hospes.manager.host import Capability
+from hospes.manager.network_state import NetworkInspected
 from hospes.manager.ran import Ran
 from hospes.manager.verbs.doctor import Examination
 from hospes.manager.verbs.machines import Remarks
@@ -49,6 +50,13 @@ def _(result: Shown) -> str:
         for title, text in (("LLVM IR", handler.ir), ("assembly", handler.assembly))
     ]
     return "\n\n".join(parts)
+
+
+@present.register
+def _(result: NetworkInspected) -> str:
+    import json  # Here, for it costs every start a part of its time.
+
+    return json.dumps(dataclasses.asdict(result), indent=2)
 
 
 @present.register

@@ -11,7 +11,6 @@ from hospes.manager.ran import Ran
 from hospes.manager.seed import Wishes
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
-from hospes.spec.net import NetworkKind
 from hospes.spec.vm import EngineKind, InterruptKind
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ ImageName = Annotated[
 DiskTexts = Annotated[
     list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
 ]
+NETWORK_HELP: Final = "what its card is joined to: none, nat, switch:NAME, bridge:NAME or tap:NAME"
 Allowed = Annotated[
     list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
 ]
@@ -47,7 +47,7 @@ def run(
     ssh_key: Annotated[list[Path] | None, "a public key whose owner may log in as root"] = None,
     bios: Annotated[Path | None, "M-mode firmware, or a bare-metal program"] = None,
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
-    network: Annotated[NetworkKind, "what its network card is joined to"] = NetworkKind.NONE,
+    network: Annotated[str, NETWORK_HELP] = "none",
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
     allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
