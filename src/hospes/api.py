@@ -21,13 +21,15 @@ from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
 from hospes.machine import networks
 from hospes.machine.balloon import MemoryStatistics
-from hospes.machine.cable import OpenNetwork
+from hospes.machine.cable import Cable, OpenNetwork
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
+from hospes.spec.firewall import FirewallRow, FirewallStatus
+from hospes.spec.firewall_rules import parse_firewall
 from hospes.spec.vm import VmSpec
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ __all__ = [
     "CommandTimeout",
     "EndKind",
     "Ending",
+    "FirewallRow",
+    "FirewallStatus",
     "Machine",
     "MachineState",
     "MemoryStatistics",
@@ -307,6 +311,23 @@ class Machine:
     def stream_names(self) -> Sequence[str]:
         """The ports that nothing in the guest listens on of its own accord."""
         return self.core.stream_names()
+
+    @property
+    def firewall(self) -> FirewallStatus:
+        """The rules for what passes the network card, and what they have done so far."""
+        return self.core.at_cable(lambda cable: cable.firewall)
+
+    def set_firewall(self, *rules: str, reset: bool = False) -> None:
+        """Add rules such as `deny:in`, `allow:in:tcp:80,out:*.lan` or `rate:out:10M`.
+
+        With `reset` they take the place of all there were, and without any there is no firewall
+        then. Connections that exist are decided about anew. HospesError without a network.
+        """
+
+        def change(cable: Cable) -> None:
+            cable.guard(parse_firewall(rules, None if reset else cable.firewall.spec))
+
+        self.core.at_cable(change)
 
     def balloon(self, target_bytes: int) -> None:
         """Ask the guest to make do with target_bytes of its memory.

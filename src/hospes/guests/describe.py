@@ -8,6 +8,7 @@ from hospes.base.progress import Progress, silent
 from hospes.guests import agent_kinds
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
+from hospes.spec.firewall_rules import parse_firewall
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
@@ -39,6 +40,7 @@ def describe(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    firewall: str | Sequence[str] = (),
     own_root: bool = False,
     progress: Progress = silent,
     driver: "Driver | None" = None,
@@ -53,16 +55,17 @@ def describe(
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
     `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
     that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
-    itself as 10.0.2.2. An image's root disk is the first one, with what is written gone at the end;
-    with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in which
+    itself as 10.0.2.2; a `firewall` is a list such as `deny:in,allow:in:tcp:80`, or several. An
+    image's root disk is the first one, with what is written gone at the end; with `own_root`, the
+    first of `disks` stands in for it. The `driver` runs the guest in which
     such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
     if not isinstance(network, NetworkSpec):
-        network = network_of(network, publish, capture, allow_host)
-    elif publish or capture or allow_host:
+        network = network_of(network, publish, capture, allow_host, firewall)
+    elif publish or capture or allow_host or firewall:
         raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
     wanted["network"] = network
     wanted["allow"] = tuple(Path(place) for place in allow)
@@ -128,12 +131,18 @@ def network_of(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    firewall: str | Sequence[str] = (),
 ) -> NetworkSpec:
     """The network that texts describe, as `describe` takes them."""
     publications = tuple(map(parse_publication, publish))
     file = None if capture is None else Path(capture)
+    rules = parse_firewall([firewall] if isinstance(firewall, str) else firewall)
     return NetworkSpec(
-        parse_network(kind), publish=publications, allow_host=allow_host, capture=file
+        parse_network(kind),
+        publish=publications,
+        allow_host=allow_host,
+        capture=file,
+        firewall=rules,
     )
 
 

@@ -18,7 +18,7 @@ from hospes.firmware.image import BootFiles
 from hospes.machine import networks
 from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
-from hospes.machine.cable import Cable, OpenNetwork, Publishing, plug_in, publishing
+from hospes.machine.cable import Cable, Environs, OpenNetwork, Publishing, plug_in, plugged
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
@@ -77,13 +77,12 @@ class Machine:
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
         self._cable: Cable | None = None
-        entropy = entropy or HostEntropy()
+        entropy, clock = entropy or HostEntropy(), clock or HostClock()
         try:
-            self._cable = plug_in(
-                spec.network, open_network, self._mailbox.ring, self._disks.report, entropy
-            )
+            environs = Environs(self._mailbox.ring, self._disks.report, clock)
+            self._cable = plug_in(spec.network, open_network, entropy, environs)
             self._outside = Outside(
-                clock or HostClock(),
+                clock,
                 entropy,
                 self.console,
                 self.agent,
@@ -127,7 +126,11 @@ class Machine:
     @property
     def network(self) -> Publishing:
         """The network in which ports can be published; HospesError if there is none such."""
-        return publishing(self._cable)
+        return plugged(self._cable).publishing
+
+    def at_cable(self, act: Callable[[Cable], Result]) -> Result:
+        """Do something to the network card's cable; HospesError if there is none."""
+        return self._call(lambda: act(plugged(self._cable)))
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -284,9 +287,8 @@ class Machine:
 
     def _call(self, function: Callable[[], Result]) -> Result:
         """Call in the machine's thread; directly when there is none, or this is it."""
-        if self._runner in (None, threading.get_ident()) and self._thread is None:
-            return self._guarded(function)
-        if self._runner == threading.get_ident():
+        alone = self._runner is None and self._thread is None
+        if alone or self._runner == threading.get_ident():
             return self._guarded(function)
         return self._mailbox.post(lambda: self._guarded(function)).result()
 
@@ -354,6 +356,8 @@ class Machine:
             return
         system.close()
         self._system = None
+        if self._cable is not None:
+            self._cable.reset()
         self.console.opening = self.agent.opening = b""
         self._system = self._power_on()
         self.restarts += 1

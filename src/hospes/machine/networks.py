@@ -78,6 +78,16 @@ class NatNetwork:
         """Offer it no more, but leave its connections; HospesError when it is not offered."""
         self._nat.withdraw(self._wired(publication))
 
+    @property
+    def name_servers(self) -> tuple[bytes, ...]:
+        """Our own, packed; it passes on what it does not know."""
+        plan = self._nat.plan
+        return tuple(filter(None, (plan.dns4, plan.dns6)))
+
+    def reset(self) -> None:
+        """The guest has been reset: hosts see its connections end; published ports stay."""
+        self._nat.reset()
+
     def close(self) -> None:
         """End every connection, and the capture."""
         self._nat.close()

@@ -13,6 +13,7 @@ from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
 from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
+from hospes.spec.firewall import FirewallSpec, FirewallStatus
 from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
@@ -22,6 +23,8 @@ from hospes.worker.messages import (
     AnyRequest,
     Console,
     Done,
+    Firewall,
+    Guard,
     Info,
     MachineInfo,
     Pause,
@@ -133,6 +136,14 @@ class Link:
     def published(self) -> tuple[Publication, ...]:
         """The ports of the host that lead to the guest's."""
         return self._ask(Published(), tuple[Publication, ...])
+
+    def guard(self, firewall: FirewallSpec | None) -> None:
+        """Filter what the network card sends and receives by these rules, or no more."""
+        self._ask(Guard(firewall), type(None))
+
+    def firewall(self) -> FirewallStatus:
+        """The rules, and what they have done."""
+        return self._ask(Firewall(), FirewallStatus)
 
     def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)

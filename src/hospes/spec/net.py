@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hospes.base.errors import HospesError
+from hospes.spec.firewall import FirewallSpec
 
 HOST_ADDRESS: Final = "127.0.0.1"
 """Where a port is published if nothing is said: for the host itself only."""
@@ -51,7 +52,8 @@ class NetworkSpec:
 
     Without `mac`, six pairs of hexadecimal digits, the card has an address of its own each time.
     With `allow_host`, the guest reaches what listens on the host's own addresses. Every frame is
-    written to the file `capture`, as pcap.
+    written to the file `capture`, as pcap. With `firewall`, what the card sends and receives is
+    filtered, whatever the network.
     """
 
     kind: NetworkKind = NetworkKind.NONE
@@ -59,6 +61,7 @@ class NetworkSpec:
     publish: tuple[Publication, ...] = ()
     allow_host: bool = False
     capture: Path | None = None
+    firewall: FirewallSpec | None = None
 
     def __post_init__(self) -> None:
         parse_network(self.kind)
@@ -83,6 +86,8 @@ class NetworkSpec:
             return f"port {self.publish[0].host_port} cannot be published"
         if self.capture is not None:
             return f"nothing can be captured in {self.capture}"
+        if self.firewall is not None:
+            return "a firewall has nothing to do"
         return "the host is not reached" if self.allow_host else ""
 
 

@@ -58,6 +58,10 @@ class Conversation:
             messages.Publish: lambda asked: self._machine.network.publish(asked.publication),
             messages.Withdraw: lambda asked: self._machine.network.withdraw(asked.publication),
             messages.Published: lambda _: self._machine.network.publications,
+            messages.Guard: lambda asked: self._machine.at_cable(
+                lambda cable: cable.guard(asked.firewall)
+            ),
+            messages.Firewall: lambda _: self._machine.at_cable(lambda cable: cable.firewall),
         }
 
     def run(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from hospes.base.errors import HospesError
 from hospes.base.record import UNREADABLE, reason
+from hospes.spec.firewall import FirewallSpec
 from hospes.spec.net import Publication
 
 LENGTH_BYTES: Final = 4
@@ -85,9 +86,19 @@ class Published(Request, frozen=True):
     """Answered by the Publications there are."""
 
 
+class Guard(Request, frozen=True):
+    """Filter what the network card sends and receives by these rules, or no more."""
+
+    firewall: FirewallSpec | None
+
+
+class Firewall(Request, frozen=True):
+    """Answered by a FirewallStatus."""
+
+
 AnyRequest = (
     Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
-    | Publish | Withdraw | Published
+    | Publish | Withdraw | Published | Guard | Firewall
 )  # fmt: skip
 
 

@@ -111,6 +111,12 @@ class VirtioNet(VirtioFunction):
         self.own_features |= MRG_RXBUF | CTRL_VQ | CTRL_RX | CTRL_VLAN | CTRL_MAC_ADDR
         self.own_features |= CTRL_GUEST_OFFLOADS | MQ * (pairs > 1)
 
+    def plug(self, network: NetworkBackend) -> None:
+        """Have the cable in another place from here on; frames that are held still arrive."""
+        self._network, self._told = network, None
+        if self.running:
+            self._agree()
+
     def reset(self) -> None:
         """Settings are gone, and frames that waited for buffers; counts stay."""
         super().reset()

@@ -5,7 +5,9 @@ from typing import Final
 
 from hospes.manager.verb import Verb, verbs_of
 
-MODULES: Final = ("run", "machines", "guest", "ports", "images", "disk", "doctor", "show")
+MODULES: Final = (
+    "run", "machines", "guest", "ports", "firewall", "images", "disk", "doctor", "show",
+)  # fmt: skip
 """Where they are, in the order in which they are shown.
 
 A module called like a verb's first word has all verbs that begin with it.

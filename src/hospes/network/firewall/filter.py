@@ -257,7 +257,7 @@ class Firewall:
         full = len(self.for_network if inwards else self.for_guest) >= REFUSALS_MAX
         if full or not self._refusals.take(1, now_ns):
             return
-        told = refusal(packet, frame, link, reset=inwards)
+        told = refusal(packet, frame, link)
         if told is not None:
             (self.for_network if inwards else self.for_guest).append(told)
 

@@ -15,10 +15,11 @@ _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _MASK: Final = 0xFFFF_FFFF
 
 
-def refusal(packet: IpPacket, frame: bytes, link: Link, *, reset: bool) -> bytes | None:
+def refusal(packet: IpPacket, frame: bytes, link: Link) -> bytes | None:
     """The frame that tells a packet's sender; None if nobody is to be told (RFC 1122, 3.2.2).
 
-    It comes from where the packet was going. With `reset`, TCP is told by a reset.
+    It comes from where the packet was going. Linux is told of an error at once by a reset, but by
+    ICMP only with its second attempt, for the first is still being made.
     """
     target, source = frame[ethernet.DESTINATION], frame[ethernet.SOURCE]
     if not (ethernet.is_unicast(target) and ethernet.is_unicast(source)):
@@ -29,8 +30,7 @@ def refusal(packet: IpPacket, frame: bytes, link: Link, *, reset: bool) -> bytes
         flags = packet.frame[packet.start + TCP_FLAGS_AT]
         if flags & _RST:
             return None
-        if reset or not flags & _SYN or flags & _ACK:
-            return _tagged(_reset(packet, flags, source + target), link.tags)
+        return _tagged(_reset(packet, flags, source + target), link.tags)
     if is_error(packet):
         return None
     return _tagged(_prohibited(packet, source + target), link.tags)

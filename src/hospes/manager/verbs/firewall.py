@@ -1,0 +1,141 @@
+"""A machine's firewall: the verb that shows it and changes it, whether the machine runs or not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from hospes.base.errors import HospesError
+from hospes.manager.manager import Manager
+from hospes.manager.verb import verb
+from hospes.manager.verbs.machines import Remarks
+
+if TYPE_CHECKING:
+    from hospes.manager.store import MachineDirectory
+    from hospes.spec.firewall import FirewallSpec, FirewallStatus
+    from hospes.spec.machine import MachineSpec
+
+Texts = list[str] | None
+
+
+@dataclass(frozen=True)
+class FirewallLine:
+    """A line of `hospes firewall`."""
+
+    direction: str
+    verdict: str
+    rule: str
+    packets: int
+    bytes: int
+    dropped: int
+
+
+@verb("POST /machines/{name}/firewall")
+def firewall(
+    m: Manager,
+    name: Annotated[str, "the machine"],
+    *,
+    deny: Annotated[Texts, "in or out, or connections such as out:tcp:25"] = None,
+    allow: Annotated[Texts, "in or out, or such as in:tcp:80 or out:*.lan,out:10.0.0.0/8"] = None,
+    rate: Annotated[Texts, "bits per second, such as out:10M or in:tcp:443:500k"] = None,
+    remove: Annotated[Texts, "rules and limits on just these connections"] = None,
+    reset: Annotated[bool, "begin without any rule; alone, without a firewall"] = False,
+    list: Annotated[bool, "show the rules after changing them, too"] = False,
+    json: Annotated[bool, "show them as JSON"] = False,
+) -> tuple[FirewallLine, ...] | Remarks | str | None:
+    """Show or change what passes a machine's network card, and count it."""
+    from hospes.manager.store import Store
+
+    machine = Store().find(name)
+    changes = any((deny, allow, rate, remove, reset))
+    if changes:
+        _change(machine, deny or (), allow or (), rate or (), remove or (), reset)
+        if not list and not json:
+            return None
+    return _shown(machine, json)
+
+
+def _change(
+    machine: "MachineDirectory",
+    deny: Sequence[str],
+    allow: Sequence[str],
+    rate: Sequence[str],
+    remove: Sequence[str],
+    reset: bool,
+) -> None:
+    """Change what was asked for, and then the machine if it runs."""
+    from dataclasses import replace
+
+    from msgspec.structs import replace as replaced
+
+    from hospes.manager.link import Link
+    from hospes.spec.firewall_rules import parse_firewall, parse_selectors
+
+    texts = [f"{kind}:{text}" for kind, text in _kinds(deny=deny, allow=allow, rate=rate)]
+    unwanted = [selector for text in remove for selector in parse_selectors(text)]
+
+    def edited(before: "FirewallSpec | None") -> "FirewallSpec | None":
+        for selector in unwanted:
+            if before is None:
+                raise HospesError(f"the machine {machine.name!r} has no rules to remove")
+            before = before.without(selector)
+        return parse_firewall(texts, None if reset else before)
+
+    def change(spec: "MachineSpec") -> "MachineSpec":
+        _check_network(machine, spec)
+        network = replace(spec.network, firewall=edited(spec.network.firewall))
+        return replaced(spec, network=network)
+
+    with machine.changed(change) as spec:
+        if machine.runs:
+            with Link(machine) as link:
+                link.guard(spec.network.firewall)
+
+
+def _kinds(**texts: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every text with what it is about."""
+    return ((kind, text) for kind, several in texts.items() for text in several)
+
+
+def _check_network(machine: "MachineDirectory", spec: "MachineSpec") -> None:
+    from hospes.spec.net import NetworkKind
+
+    if spec.network.kind == NetworkKind.NONE:
+        raise HospesError(
+            f"the machine {machine.name!r} has no network for a firewall; make one with "
+            "--network nat"
+        )
+
+
+def _shown(machine: "MachineDirectory", as_json: bool) -> tuple[FirewallLine, ...] | Remarks | str:
+    status = _status(machine)
+    if as_json:
+        import msgspec
+
+        shown = {
+            "firewall": status.spec is not None,
+            "connections": status.connections,
+            "names": status.names,
+            "rules": status.rows,
+        }
+        return msgspec.json.format(msgspec.json.encode(shown)).decode()
+    if status.spec is None:
+        return Remarks(f"the machine {machine.name!r} has no firewall; --deny in gives it one")
+    return tuple(
+        FirewallLine(one.direction, one.verdict, one.rule, one.packets, one.bytes, one.dropped)
+        for one in status.rows
+    )
+
+
+def _status(machine: "MachineDirectory") -> "FirewallStatus":
+    """Of a machine that does not run, nothing has been counted."""
+    from hospes.manager.link import Link
+    from hospes.network.firewall.filter import Firewall
+    from hospes.spec.firewall import FirewallStatus
+
+    spec = machine.spec
+    _check_network(machine, spec)
+    if machine.runs:
+        with Link(machine) as link:
+            return link.firewall()
+    rules = spec.network.firewall
+    return FirewallStatus() if rules is None else Firewall(rules).status()
