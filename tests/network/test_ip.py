@@ -83,7 +83,7 @@ def test_fragments_come_together_in_any_order(
     reassembly = Reassembly()
     whole = [done for part in doubled if (done := reassembly.add(part, 0)) is not None]
     assert bytes(joined(whole[0]).payload) == data
-    assert (whole[0].source, whole[0].protocol) == (parts[0].source, 17)
+    assert (whole[0][0].source, whole[0][0].protocol) == (parts[0].source, 17)
 
 
 def test_fragments_are_seen_by_others_as_such() -> None:

@@ -8,7 +8,6 @@ from hospes.base.progress import Progress, silent
 from hospes.guests import agent_kinds
 from hospes.guests.terminals import fit_terminal
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
-from hospes.spec.firewall_rules import parse_firewall
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
@@ -40,7 +39,7 @@ def describe(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
-    firewall: str | Sequence[str] = (),
+    firewall: str | Sequence[str] | None = None,
     own_root: bool = False,
     progress: Progress = silent,
     driver: "Driver | None" = None,
@@ -131,12 +130,11 @@ def network_of(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
-    firewall: str | Sequence[str] = (),
+    firewall: str | Sequence[str] | None = None,
 ) -> NetworkSpec:
     """The network that texts describe, as `describe` takes them."""
     publications = tuple(map(parse_publication, publish))
-    file = None if capture is None else Path(capture)
-    rules = parse_firewall([firewall] if isinstance(firewall, str) else firewall)
+    file, rules = None if capture is None else Path(capture), firewall_texts(firewall)
     return NetworkSpec(
         parse_network(kind),
         publish=publications,
@@ -144,6 +142,17 @@ def network_of(
         capture=file,
         firewall=rules,
     )
+
+
+def firewall_texts(wanted: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """A firewall's rules as they are kept; None if there are none."""
+    if not wanted:
+        return None
+    # Here, for most machines have no firewall.
+    from hospes.spec.firewall_rules import parse_firewall
+
+    made = parse_firewall([wanted] if isinstance(wanted, str) else wanted)
+    return None if made is None else made.texts
 
 
 def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:

@@ -165,7 +165,11 @@ def plug_in(
     mac = spec.mac or mac_from(entropy.read(MAC_SEED_BYTES))
     network = open_network(spec, environs.ring, environs.remark)
     cable = Cable(mac_bytes(mac), network, environs)
-    cable.guard(spec.firewall)
+    if spec.firewall is not None:
+        # Here, for most machines have no firewall.
+        from hospes.spec.firewall_rules import firewall_of
+
+        cable.guard(firewall_of(spec.firewall))
     return cable
 
 

@@ -13,7 +13,7 @@ from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
 from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
-from hospes.spec.firewall import FirewallSpec, FirewallStatus
+from hospes.spec.firewall import FirewallStatus
 from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
@@ -137,7 +137,7 @@ class Link:
         """The ports of the host that lead to the guest's."""
         return self._ask(Published(), tuple[Publication, ...])
 
-    def guard(self, firewall: FirewallSpec | None) -> None:
+    def guard(self, firewall: tuple[str, ...] | None) -> None:
         """Filter what the network card sends and receives by these rules, or no more."""
         self._ask(Guard(firewall), type(None))
 

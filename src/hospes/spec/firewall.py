@@ -113,6 +113,16 @@ class FirewallSpec:
                 f"up to {RULES_MAX}"
             )
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """As users write it, and as it is kept."""
+        rests = ((Direction.IN, self.incoming), (Direction.OUT, self.outgoing))
+        return (
+            *(f"{verdict}:{direction}" for direction, verdict in rests if verdict),
+            *(f"{rule.verdict}:{rule.selector}" for rule in self.rules),
+            *(f"rate:{one.selector}:{format_rate(one.bits_per_second)}" for one in self.limits),
+        )
+
     def rest(self, direction: Direction) -> Verdict:
         """What becomes of connections that no rule is about."""
         said = self.incoming if direction is Direction.IN else self.outgoing
@@ -161,6 +171,15 @@ class FirewallSpec:
         if direction is Direction.IN:
             return replace(self, incoming=verdict)
         return replace(self, outgoing=verdict)
+
+
+def format_rate(bits_per_second: int) -> str:
+    """With the largest unit that leaves a whole number: 10M, 1500k."""
+    for unit in ("", "k", "M"):
+        if bits_per_second % 1000:
+            return f"{bits_per_second}{unit}"
+        bits_per_second //= 1000
+    return f"{bits_per_second}G"
 
 
 @dataclass(frozen=True)

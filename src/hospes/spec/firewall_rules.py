@@ -103,6 +103,11 @@ def parse_firewall(
     return made
 
 
+def firewall_of(texts: Sequence[str] | None) -> FirewallSpec | None:
+    """What is kept as texts; without any rule it is a firewall still, None is none."""
+    return None if texts is None else parse_firewall(texts, FirewallSpec())
+
+
 def _decided(made: FirewallSpec, kind: str, text: str) -> FirewallSpec:
     if kind == RATE:
         return made.limited(parse_limit(text))

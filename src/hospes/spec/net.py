@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hospes.base.errors import HospesError
-from hospes.spec.firewall import FirewallSpec
 
 HOST_ADDRESS: Final = "127.0.0.1"
 """Where a port is published if nothing is said: for the host itself only."""
@@ -52,8 +51,8 @@ class NetworkSpec:
 
     Without `mac`, six pairs of hexadecimal digits, the card has an address of its own each time.
     With `allow_host`, the guest reaches what listens on the host's own addresses. Every frame is
-    written to the file `capture`, as pcap. With `firewall`, what the card sends and receives is
-    filtered, whatever the network.
+    written to the file `capture`, as pcap. With `firewall`, texts such as `deny:in`, what the
+    card sends and receives is filtered, whatever the network (spec/firewall_rules.py).
     """
 
     kind: NetworkKind = NetworkKind.NONE
@@ -61,7 +60,7 @@ class NetworkSpec:
     publish: tuple[Publication, ...] = ()
     allow_host: bool = False
     capture: Path | None = None
-    firewall: FirewallSpec | None = None
+    firewall: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         parse_network(self.kind)
@@ -69,6 +68,11 @@ class NetworkSpec:
             mac_bytes(self.mac)
         if self.kind == NetworkKind.NONE and (useless := self._useless()):
             raise HospesError(f"{useless} without a network; add --network nat")
+        if self.firewall is not None:
+            # Here, for most machines have no firewall.
+            from hospes.spec.firewall_rules import parse_firewall
+
+            parse_firewall(self.firewall)
         places: set[tuple[object, ...]] = set()
         for published in self.publish:
             check_publication(published)

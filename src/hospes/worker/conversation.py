@@ -11,6 +11,7 @@ from hospes.base.errors import HospesError, PortBusy
 from hospes.base.log import save_crash
 from hospes.machine.life import MachineState
 from hospes.machine.machine import Machine
+from hospes.spec.firewall_rules import firewall_of
 from hospes.spec.kept import Ended, Started
 from hospes.worker import agent_port, messages
 from hospes.worker.agent_port import AgentPort
@@ -59,7 +60,7 @@ class Conversation:
             messages.Withdraw: lambda asked: self._machine.network.withdraw(asked.publication),
             messages.Published: lambda _: self._machine.network.publications,
             messages.Guard: lambda asked: self._machine.at_cable(
-                lambda cable: cable.guard(asked.firewall)
+                lambda cable: cable.guard(firewall_of(asked.firewall))
             ),
             messages.Firewall: lambda _: self._machine.at_cable(lambda cable: cable.firewall),
         }

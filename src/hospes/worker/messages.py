@@ -12,7 +12,6 @@ import msgspec
 
 from hospes.base.errors import HospesError
 from hospes.base.record import UNREADABLE, reason
-from hospes.spec.firewall import FirewallSpec
 from hospes.spec.net import Publication
 
 LENGTH_BYTES: Final = 4
@@ -89,7 +88,7 @@ class Published(Request, frozen=True):
 class Guard(Request, frozen=True):
     """Filter what the network card sends and receives by these rules, or no more."""
 
-    firewall: FirewallSpec | None
+    firewall: tuple[str, ...] | None
 
 
 class Firewall(Request, frozen=True):

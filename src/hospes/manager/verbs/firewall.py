@@ -1,7 +1,6 @@
 """A machine's firewall: the verb that shows it and changes it, whether the machine runs or not."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from hospes.base.errors import HospesError
@@ -11,22 +10,10 @@ from hospes.manager.verbs.machines import Remarks
 
 if TYPE_CHECKING:
     from hospes.manager.store import MachineDirectory
-    from hospes.spec.firewall import FirewallSpec, FirewallStatus
+    from hospes.spec.firewall import FirewallRow, FirewallSpec, FirewallStatus
     from hospes.spec.machine import MachineSpec
 
 Texts = list[str] | None
-
-
-@dataclass(frozen=True)
-class FirewallLine:
-    """A line of `hospes firewall`."""
-
-    direction: str
-    verdict: str
-    rule: str
-    packets: int
-    bytes: int
-    dropped: int
 
 
 @verb("POST /machines/{name}/firewall")
@@ -41,7 +28,7 @@ def firewall(
     reset: Annotated[bool, "begin without any rule; alone, without a firewall"] = False,
     list: Annotated[bool, "show the rules after changing them, too"] = False,
     json: Annotated[bool, "show them as JSON"] = False,
-) -> tuple[FirewallLine, ...] | Remarks | str | None:
+) -> "tuple[FirewallRow, ...] | Remarks | str | None":
     """Show or change what passes a machine's network card, and count it."""
     from hospes.manager.store import Store
 
@@ -68,7 +55,7 @@ def _change(
     from msgspec.structs import replace as replaced
 
     from hospes.manager.link import Link
-    from hospes.spec.firewall_rules import parse_firewall, parse_selectors
+    from hospes.spec.firewall_rules import firewall_of, parse_firewall, parse_selectors
 
     texts = [f"{kind}:{text}" for kind, text in _kinds(deny=deny, allow=allow, rate=rate)]
     unwanted = [selector for text in remove for selector in parse_selectors(text)]
@@ -82,7 +69,8 @@ def _change(
 
     def change(spec: "MachineSpec") -> "MachineSpec":
         _check_network(machine, spec)
-        network = replace(spec.network, firewall=edited(spec.network.firewall))
+        made = edited(firewall_of(spec.network.firewall))
+        network = replace(spec.network, firewall=None if made is None else made.texts)
         return replaced(spec, network=network)
 
     with machine.changed(change) as spec:
@@ -106,7 +94,9 @@ def _check_network(machine: "MachineDirectory", spec: "MachineSpec") -> None:
         )
 
 
-def _shown(machine: "MachineDirectory", as_json: bool) -> tuple[FirewallLine, ...] | Remarks | str:
+def _shown(
+    machine: "MachineDirectory", as_json: bool
+) -> "tuple[FirewallRow, ...] | Remarks | str":
     status = _status(machine)
     if as_json:
         import msgspec
@@ -120,10 +110,7 @@ def _shown(machine: "MachineDirectory", as_json: bool) -> tuple[FirewallLine, ..
         return msgspec.json.format(msgspec.json.encode(shown)).decode()
     if status.spec is None:
         return Remarks(f"the machine {machine.name!r} has no firewall; --deny in gives it one")
-    return tuple(
-        FirewallLine(one.direction, one.verdict, one.rule, one.packets, one.bytes, one.dropped)
-        for one in status.rows
-    )
+    return status.rows
 
 
 def _status(machine: "MachineDirectory") -> "FirewallStatus":
@@ -131,11 +118,12 @@ def _status(machine: "MachineDirectory") -> "FirewallStatus":
     from hospes.manager.link import Link
     from hospes.network.firewall.filter import Firewall
     from hospes.spec.firewall import FirewallStatus
+    from hospes.spec.firewall_rules import firewall_of
 
     spec = machine.spec
     _check_network(machine, spec)
     if machine.runs:
         with Link(machine) as link:
             return link.firewall()
-    rules = spec.network.firewall
+    rules = firewall_of(spec.network.firewall)
     return FirewallStatus() if rules is None else Firewall(rules).status()

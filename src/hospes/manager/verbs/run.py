@@ -81,9 +81,7 @@ def run(
         engine=engine,
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
-        network=network_of(
-            network, publish or (), pcap and pcap.absolute(), allow_host, firewall or ()
-        ),
+        network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host, firewall),
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:

@@ -15,6 +15,7 @@ from hospes.spec.firewall import (
     RateLimit,
     Selector,
     Verdict,
+    format_rate,
 )
 
 PROTOCOLS: Final = {Carried.TCP: (TCP,), Carried.UDP: (UDP,), Carried.ICMP: (ICMP, ICMPV6)}
@@ -204,9 +205,5 @@ def _bare(selector: Selector) -> str:
 
 
 def _limit_words(limit: RateLimit) -> tuple[str, str]:
-    bits, unit = limit.bits_per_second, ""
-    for larger in "kMG":
-        if bits % 1000:
-            break
-        bits, unit = bits // 1000, larger
-    return "limit", ":".join(filter(None, (_bare(limit.selector), f"{bits}{unit}bit/s")))
+    rate = f"{format_rate(limit.bits_per_second)}bit/s"
+    return "limit", ":".join(filter(None, (_bare(limit.selector), rate)))
