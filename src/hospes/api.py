@@ -28,20 +28,17 @@ from hospes.machine.machine import Machine as Core
 from hospes.machine.registers import Registers
 from hospes.machine.statistics import Statistics
 from hospes.spec.boot import BootContent
-from hospes.spec.firewall import FirewallRow, FirewallStatus
-from hospes.spec.firewall_rules import parse_firewall
 from hospes.spec.vm import VmSpec
 
 if TYPE_CHECKING:
     from hospes.guests.guest_clock import ClockKeeper
     from hospes.guests.qemu_session import QemuSession
+    from hospes.spec.firewall import FirewallStatus
 
 __all__ = [
     "CommandTimeout",
     "EndKind",
     "Ending",
-    "FirewallRow",
-    "FirewallStatus",
     "Machine",
     "MachineState",
     "MemoryStatistics",
@@ -313,8 +310,8 @@ class Machine:
         return self.core.stream_names()
 
     @property
-    def firewall(self) -> FirewallStatus:
-        """The rules for what passes the network card, and what they have done so far."""
+    def firewall(self) -> "FirewallStatus | None":
+        """The rules for what passes the network card, and what they have done; None without."""
         return self.core.at_cable(lambda cable: cable.firewall)
 
     def set_firewall(self, *rules: str, reset: bool = False) -> None:
@@ -324,8 +321,12 @@ class Machine:
         then. Connections that exist are decided about anew. HospesError without a network.
         """
 
+        # Here, for most machines have no firewall.
+        from hospes.spec.firewall_rules import firewall_of, parse_firewall
+
         def change(cable: Cable) -> None:
-            cable.guard(parse_firewall(rules, None if reset else cable.firewall.spec))
+            before = None if reset or cable.firewall is None else cable.firewall.texts
+            cable.guard(parse_firewall(rules, firewall_of(before)))
 
         self.core.at_cable(change)
 

@@ -56,8 +56,7 @@ def describe(
     that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
     itself as 10.0.2.2; a `firewall` is a list such as `deny:in,allow:in:tcp:80`, or several. An
     image's root disk is the first one, with what is written gone at the end; with `own_root`, the
-    first of `disks` stands in for it. The `driver` runs the guest in which
-    such an image is made.
+    first of `disks` stands in for it. The `driver` runs the guest in which such an image is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)

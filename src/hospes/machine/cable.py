@@ -8,7 +8,6 @@ from hospes.base.clock import Clock
 from hospes.base.errors import HospesError
 from hospes.devices.backends import EntropySource, NetworkBackend
 from hospes.machine.boards.surroundings import Pluggable
-from hospes.spec.firewall import FirewallSpec, FirewallStatus
 from hospes.spec.net import (
     MAC_SEED_BYTES,
     NetworkKind,
@@ -20,6 +19,7 @@ from hospes.spec.net import (
 
 if TYPE_CHECKING:
     from hospes.machine.firewall import FirewalledNetwork
+    from hospes.spec.firewall import FirewallSpec, FirewallStatus
 
 
 class Network(NetworkBackend, Protocol):
@@ -109,11 +109,11 @@ class Cable:
         return self.network
 
     @property
-    def firewall(self) -> FirewallStatus:
-        """The firewall's rules and what they have done; without one, there are none."""
-        return FirewallStatus() if self._firewall is None else self._firewall.status()
+    def firewall(self) -> "FirewallStatus | None":
+        """The firewall's rules and what they have done; None if there is none."""
+        return None if self._firewall is None else self._firewall.status()
 
-    def guard(self, spec: FirewallSpec | None) -> None:
+    def guard(self, spec: "FirewallSpec | None") -> None:
         """Have a firewall with these rules from here on, or none."""
         before = self.end
         if spec is None:
@@ -139,7 +139,7 @@ class Cable:
         if self._firewall is not None:
             self._firewall.reset()
 
-    def _made(self, spec: FirewallSpec) -> "FirewalledNetwork":
+    def _made(self, spec: "FirewallSpec") -> "FirewalledNetwork":
         # Here, for most machines have no firewall.
         from hospes.machine.firewall import FirewalledNetwork
 

@@ -141,9 +141,9 @@ class Link:
         """Filter what the network card sends and receives by these rules, or no more."""
         self._ask(Guard(firewall), type(None))
 
-    def firewall(self) -> FirewallStatus:
-        """The rules, and what they have done."""
-        return self._ask(Firewall(), FirewallStatus)
+    def firewall(self) -> FirewallStatus | None:
+        """The rules, and what they have done; None if there are none."""
+        return next(iter(self._ask(Firewall(), tuple[FirewallStatus, ...])), None)
 
     def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)

@@ -199,9 +199,9 @@ class FirewallRow:
 
 @dataclass(frozen=True)
 class FirewallStatus:
-    """A running machine's firewall: its rules, what they did, connections and names it knows."""
+    """A firewall: its rules as a user writes them, what they did, connections and known names."""
 
-    spec: FirewallSpec | None = None
-    rows: tuple[FirewallRow, ...] = ()
-    connections: int = 0
-    names: int = 0
+    texts: tuple[str, ...]
+    rows: tuple[FirewallRow, ...]
+    connections: int
+    names: int

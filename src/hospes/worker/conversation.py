@@ -59,10 +59,8 @@ class Conversation:
             messages.Publish: lambda asked: self._machine.network.publish(asked.publication),
             messages.Withdraw: lambda asked: self._machine.network.withdraw(asked.publication),
             messages.Published: lambda _: self._machine.network.publications,
-            messages.Guard: lambda asked: self._machine.at_cable(
-                lambda cable: cable.guard(firewall_of(asked.firewall))
-            ),
-            messages.Firewall: lambda _: self._machine.at_cable(lambda cable: cable.firewall),
+            messages.Guard: self._guard,
+            messages.Firewall: self._firewall,
         }
 
     def run(self) -> None:
@@ -129,6 +127,14 @@ class Conversation:
             when_s=started.when_s,
             remarks=self._machine.remarks,
         )
+
+    def _guard(self, request: messages.Guard) -> None:
+        rules = firewall_of(request.firewall)
+        self._machine.at_cable(lambda cable: cable.guard(rules))
+
+    def _firewall(self, request: messages.Firewall) -> list[object]:
+        status = self._machine.at_cable(lambda cable: cable.firewall)
+        return [] if status is None else [status]
 
     def _wait(self, request: messages.Wait) -> Ended:
         """Wait for the end, or for the client to lose patience."""

@@ -92,7 +92,7 @@ class Guard(Request, frozen=True):
 
 
 class Firewall(Request, frozen=True):
-    """Answered by a FirewallStatus."""
+    """Answered by the FirewallStatus there is, or by none: a list of up to one."""
 
 
 AnyRequest = (

@@ -52,8 +52,6 @@ def _change(
     """Change what was asked for, and then the machine if it runs."""
     from dataclasses import replace
 
-    from msgspec.structs import replace as replaced
-
     from hospes.manager.link import Link
     from hospes.spec.firewall_rules import firewall_of, parse_firewall, parse_selectors
 
@@ -71,7 +69,7 @@ def _change(
         _check_network(machine, spec)
         made = edited(firewall_of(spec.network.firewall))
         network = replace(spec.network, firewall=None if made is None else made.texts)
-        return replaced(spec, network=network)
+        return replace(spec, network=network)
 
     with machine.changed(change) as spec:
         if machine.runs:
@@ -98,26 +96,26 @@ def _shown(
     machine: "MachineDirectory", as_json: bool
 ) -> "tuple[FirewallRow, ...] | Remarks | str":
     status = _status(machine)
+    rows = () if status is None else status.rows
     if as_json:
         import msgspec
 
         shown = {
-            "firewall": status.spec is not None,
-            "connections": status.connections,
-            "names": status.names,
-            "rules": status.rows,
+            "firewall": None if status is None else status.texts,
+            "connections": status.connections if status else 0,
+            "names": status.names if status else 0,
+            "counts": rows,
         }
         return msgspec.json.format(msgspec.json.encode(shown)).decode()
-    if status.spec is None:
+    if status is None:
         return Remarks(f"the machine {machine.name!r} has no firewall; --deny in gives it one")
-    return status.rows
+    return rows
 
 
-def _status(machine: "MachineDirectory") -> "FirewallStatus":
+def _status(machine: "MachineDirectory") -> "FirewallStatus | None":
     """Of a machine that does not run, nothing has been counted."""
     from hospes.manager.link import Link
     from hospes.network.firewall.filter import Firewall
-    from hospes.spec.firewall import FirewallStatus
     from hospes.spec.firewall_rules import firewall_of
 
     spec = machine.spec
@@ -126,4 +124,4 @@ def _status(machine: "MachineDirectory") -> "FirewallStatus":
         with Link(machine) as link:
             return link.firewall()
     rules = firewall_of(spec.network.firewall)
-    return FirewallStatus() if rules is None else Firewall(rules).status()
+    return None if rules is None else Firewall(rules).status()

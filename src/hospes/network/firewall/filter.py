@@ -87,9 +87,8 @@ class Firewall:
     def status(self) -> FirewallStatus:
         """The rules and what they have done."""
         rows = (*self._judge.rows(), self._always.row(), self._malformed.row())
-        return FirewallStatus(
-            self._judge.spec, rows, len(self.flows), len(self._judge.names)
-        )
+        judge = self._judge
+        return FirewallStatus(judge.spec.texts, rows, len(self.flows), len(judge.names))
 
     def _filtered(
         self, frames: Sequence[bytes], direction: Direction, now_ns: int
