@@ -61,11 +61,7 @@ def describe(
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
-    if not isinstance(network, NetworkSpec):
-        network = network_of(network, publish, capture, allow_host, firewall)
-    elif publish or capture or allow_host or firewall:
-        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
-    wanted["network"] = network
+    wanted["network"] = _network(network, publish, capture, allow_host, firewall)
     wanted["allow"] = tuple(Path(place) for place in allow)
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
@@ -122,6 +118,15 @@ def _words(disks: Sequence[DiskSpec], agent: bool, network: NetworkSpec) -> list
         "hospes.mmio" if on_mmio else "",
         "hospes.network" if network.kind != NetworkKind.NONE else "",
     ]
+
+
+def _network(network: str | NetworkSpec, *more: Any) -> NetworkSpec:
+    """A network that is described already, or is by texts."""
+    if not isinstance(network, NetworkSpec):
+        return network_of(network, *more)
+    if any(more):
+        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
+    return network
 
 
 def network_of(
