@@ -10,13 +10,15 @@ from hospes.network import arp, ethernet, icmp, ipv4, ipv6, udp
 from hospes.network.dns import write_name
 from hospes.network.firewall.filter import REFUSALS_MAX, Firewall
 from hospes.network.firewall.names import ADDRESSES_MAX, QUESTIONS_MAX
+from hospes.network.firewall.rate import HELD_BYTES_MAX
 from hospes.network.firewall.servers import SERVERS_MAX
-from hospes.network.fragments import DATAGRAMS_MAX, HELD_BYTES_MAX
+from hospes.network.fragments import DATAGRAMS_MAX
+from hospes.network.fragments import HELD_BYTES_MAX as FRAGMENTS_BYTES_MAX
 from hospes.network.packet import ICMP, ICMPV6, UDP
 from hospes.network.plan import Plan
 from hospes.network.tcp_segment import Wire
 from hospes.network.vnet import PLAIN, VNET_BYTES
-from hospes.spec.firewall import FirewallSpec, Verdict
+from hospes.spec.firewall import Direction, FirewallSpec, Verdict
 from hospes.spec.firewall_rules import firewall_of, parse_selector
 
 GUEST_MAC = bytes.fromhex("525400123456")
@@ -50,6 +52,7 @@ def case(chance: random.Random) -> None:
         frames = [any_frame(chance, sent[-20:]) for _ in range(chance.choice((1, 1, 4)))]
         way = chance.choice((wall.outgoing, wall.incoming))
         passed = way(frames, now_ns)
+        passed += wall.due(chance.choice(list(Direction)), now_ns, chance.choice((0, 1, 50)))
         sent += frames
         assert set(passed) <= set(sent)
         check(wall)
@@ -81,8 +84,12 @@ def check(wall: Firewall) -> None:
     assert len(judge.names) <= ADDRESSES_MAX
     assert judge.names.questions <= QUESTIONS_MAX
     assert len(judge._servers._known) <= SERVERS_MAX
+    for way in Direction:
+        limits = judge.rules(way).limits
+        assert judge.rules(way)._backlog.held == sum(one.queue.held for one in limits)
+        assert all(one.queue.held <= HELD_BYTES_MAX for one in limits)
     for each in wall._fragments.values():
-        assert each.held <= HELD_BYTES_MAX
+        assert each.held <= FRAGMENTS_BYTES_MAX
         assert len(each._partial) <= DATAGRAMS_MAX
     for frame in (*wall.for_guest, *wall.for_network):
         assert frame[:VNET_BYTES] == PLAIN or frame[0] == 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class CharacterBackend(Protocol):
@@ -164,6 +164,19 @@ class NetworkBackend(Protocol):
 
     def accept(self, offloads: int, /) -> None:
         """What of Offload the driver wants from here on; a frame that needs more is dropped."""
+        ...
+
+
+@runtime_checkable
+class Delaying(Protocol):
+    """A NetworkBackend that holds frames back for a while, as for a rate."""
+
+    def due_in_ns(self) -> int | None:
+        """When it wants to be called; None if there is nothing to wait for."""
+        ...
+
+    def tick(self) -> None:
+        """Time has passed: frames of the guest that are due go on their way."""
         ...
 
 

@@ -12,6 +12,8 @@ from hospes.spec.net import Publication, TransportKind
 
 FETCHES_MAX: Final = 8
 """How often more is taken from the network when nothing of what came may pass."""
+DUE_MAX: Final = 256
+"""Frames held back that go on their way at a time."""
 NUMBERS: Final = {TransportKind.TCP: TCP, TransportKind.UDP: UDP}
 
 
@@ -34,6 +36,7 @@ class FirewalledNetwork:
     ) -> None:
         self._inner, self._ring, self._clock = inner, ring, clock
         self._publications = publications or tuple
+        self._left: list[bytes] = []
         self._firewall = Firewall(
             spec, published=self._published, servers=servers, tells=publications is not None
         )
@@ -41,7 +44,10 @@ class FirewalledNetwork:
     @property
     def waiting(self) -> bool:
         """Whether there are frames for the guest, before it is known whether they pass."""
-        return bool(self._firewall.for_guest) or self._inner.waiting
+        firewall = self._firewall
+        if self._left or firewall.for_guest or firewall.due_in_ns(Direction.IN, self._now()) == 0:
+            return True
+        return self._inner.waiting and not firewall.is_choked
 
     @property
     def link_up(self) -> bool:
@@ -50,7 +56,8 @@ class FirewalledNetwork:
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Frames from the guest; never waits."""
-        passed = self._firewall.outgoing(frames, self._clock.monotonic_ns())
+        self.tick()
+        passed = self._firewall.outgoing(frames, self._now())
         if passed:
             self._inner.send(passed)
         if self._firewall.for_guest:
@@ -58,16 +65,21 @@ class FirewalledNetwork:
 
     def receive(self, limit: int) -> list[bytes]:
         """Up to limit frames for the guest, in order."""
-        told = self._firewall.for_guest
-        if told:
-            return [told.popleft() for _ in range(min(limit, len(told)))]
-        for _ in range(FETCHES_MAX):
-            frames = self._inner.receive(limit)
-            passed = self._firewall.incoming(frames, self._clock.monotonic_ns())
-            self._tell_network()
-            if passed or not frames:
-                return passed
-        return []
+        frames = self._left or self._own(limit) or self._fetched(limit)
+        frames, self._left = frames[:limit], frames[limit:]
+        return frames
+
+    def due_in_ns(self) -> int | None:
+        """When frames that a rate has held back may pass, either way."""
+        now_ns = self._now()
+        due = (self._firewall.due_in_ns(each, now_ns) for each in Direction)
+        return min((ns for ns in due if ns is not None), default=None)
+
+    def tick(self) -> None:
+        """Those of the guest's that are due go on their way."""
+        due = self._firewall.due(Direction.OUT, self._now(), DUE_MAX)
+        if due:
+            self._inner.send(due)
 
     def accept(self, offloads: int) -> None:
         """What of Offload the driver wants from here on."""
@@ -79,11 +91,32 @@ class FirewalledNetwork:
 
     def reset(self) -> None:
         """The guest starts anew."""
+        self._left = []
         self._firewall.reset()
 
     def status(self) -> FirewallStatus:
         """The rules and what they have done."""
         return self._firewall.status()
+
+    def _own(self, limit: int) -> list[bytes]:
+        """What the guest is told by the firewall, or was held back by it."""
+        told = self._firewall.for_guest
+        if told:
+            return [told.popleft() for _ in range(min(limit, len(told)))]
+        return self._firewall.due(Direction.IN, self._now(), limit)
+
+    def _fetched(self, limit: int) -> list[bytes]:
+        """What passes of the network's; a few more than `limit`, if fragments have waited."""
+        for _ in range(FETCHES_MAX):
+            frames = [] if self._firewall.is_choked else self._inner.receive(limit)
+            passed = self._firewall.incoming(frames, self._now())
+            self._tell_network()
+            if passed or not frames:
+                return passed
+        return []
+
+    def _now(self) -> int:
+        return self._clock.monotonic_ns()
 
     def _tell_network(self) -> None:
         told = self._firewall.for_network

@@ -6,6 +6,7 @@ from tests.network import frames
 from tests.network.frames import GUEST4, GUEST6, GUEST_MAC, OUR_MAC, SYN, WORLD4, tcp, udp
 
 from hospes.network.firewall.filter import Firewall
+from hospes.spec.firewall import Direction
 from hospes.spec.firewall_rules import firewall_of
 
 SECOND = 1_000_000_000
@@ -28,6 +29,10 @@ class Wall:
 
     def out(self, *given: bytes) -> int:
         return len(self.firewall.outgoing(given, self.now))
+
+    def due(self, direction: Direction = Direction.OUT, limit: int = 1000) -> int:
+        """How many that were held back pass by now."""
+        return len(self.firewall.due(direction, self.now, limit))
 
     def into(self, *given: bytes) -> int:
         return len(self.firewall.incoming([inbound(each) for each in given], self.now))

@@ -11,7 +11,7 @@ from hospes.network.firewall.always import Configuration
 from hospes.network.firewall.flows import FLOWS_MAX, Flow, FlowTable, Phase
 from hospes.network.firewall.judge import Judge, Published
 from hospes.network.firewall.packets import Link, Transport
-from hospes.network.firewall.rate import Bucket
+from hospes.network.firewall.rate import Bucket, Outcome
 from hospes.network.firewall.refusal import refusal
 from hospes.network.firewall.rules import Opening, Tally
 from hospes.network.firewall.servers import Servers
@@ -70,6 +70,19 @@ class Firewall:
         """What passes of frames for the guest."""
         return self._filtered(frames, Direction.IN, now_ns)
 
+    def due(self, direction: Direction, now_ns: int, limit: int) -> list[bytes]:
+        """Frames that a rate has held back and may pass by now; about so many at most."""
+        return self._judge.rules(direction).due(now_ns, limit)
+
+    def due_in_ns(self, direction: Direction, now_ns: int) -> int | None:
+        """When there will be some; None if nothing is held back."""
+        return self._judge.rules(direction).due_in_ns(now_ns)
+
+    @property
+    def is_choked(self) -> bool:
+        """Whether enough waits for the guest, so that the network may keep what it has."""
+        return self._judge.rules(Direction.IN).is_choked
+
     def change(self, spec: FirewallSpec) -> None:
         """Other rules from here on, also for connections that exist."""
         self._judge.change(spec)
@@ -105,24 +118,24 @@ class Firewall:
             flags = packets.quick_flags(frame) if flow.protocol == TCP else 0
             if flow.until_ns <= now_ns or (flags and begins_anew(flow, flags)):
                 passed += self._examined(frame, direction, now_ns)
-            elif self._passes(flow, direction, flags, 1, len(frame) - VNET_BYTES, now_ns):
+            elif self._passes(flow, direction, flags, [frame], now_ns):
                 passed.append(frame)
         return passed
 
     def _passes(
-        self, flow: Flow, direction: Direction, flags: int, count: int, octets: int, now_ns: int
+        self, flow: Flow, direction: Direction, flags: int, frames: list[bytes], now_ns: int
     ) -> bool:
-        """A packet of a connection that is allowed, unless it is too much for a limit."""
-        for limit in flow.limits[direction is Direction.IN]:
-            if not limit.admits(count, octets, now_ns):
-                return False
-        tally = flow.tally
-        tally.packets += count
-        tally.bytes += octets
+        """A packet of a connection that is allowed; False if it is held back, or is too much."""
+        octets = _octets(frames)
+        limit = flow.limits[direction is Direction.IN]
+        outcome = Outcome.PASSED if limit is None else limit.offer(frames, octets, now_ns)
+        if outcome is Outcome.DROPPED:
+            return False
+        flow.tally.count(len(frames), octets)
         if flow.phase is not Phase.SETTLED or flags & STEPS:
             follow(self.flows, flow, flags, by_opener=direction is flow.direction)
         flow.until_ns = now_ns + flow.patience_ns
-        return True
+        return outcome is Outcome.PASSED
 
     def _examined(self, frame: bytes, direction: Direction, now_ns: int) -> list[bytes]:
         """A frame that has something unusual about it: the frames that pass thereupon.
@@ -174,12 +187,9 @@ class Firewall:
             flow = self._begun(opening, transport, tally)
             if transport.answerable and not flags & RST:
                 self.flows.add(flow)
-        octets = sum(map(len, frames)) - VNET_BYTES * len(frames)
-        if not self._passes(flow, direction, flags, len(frames), octets, now_ns):
-            return []
         if flow.overheard:
             self._judge.overhear(direction, packet, transport)
-        return frames
+        return frames if self._passes(flow, direction, flags, frames, now_ns) else []
 
     def _known(
         self,
@@ -215,8 +225,7 @@ class Firewall:
         if not tally.allows:
             return self._counted([frame], tally)
         flow = self._begun(opening, NOTHING, tally)
-        octets = len(frame) - VNET_BYTES
-        return [frame] if self._passes(flow, direction, 0, 1, octets, now_ns) else []
+        return [frame] if self._passes(flow, direction, 0, [frame], now_ns) else []
 
     def _begun(self, opening: Opening, transport: Transport, tally: Tally) -> Flow:
         """A connection that is allowed, if only for a single packet."""
@@ -263,13 +272,18 @@ class Firewall:
     @staticmethod
     def _counted(frames: list[bytes], tally: Tally) -> list[bytes]:
         """Frames that pass, or do not, by a decision."""
-        tally.count(len(frames), sum(map(len, frames)) - VNET_BYTES * len(frames))
+        tally.count(len(frames), _octets(frames))
         return frames if tally.allows else []
 
 
 def _opening(direction: Direction, packet: IpPacket, transport: Transport) -> Opening:
     remote = packet.source if direction is Direction.IN else packet.destination
     return Opening(direction, packet.protocol, remote, transport.port)
+
+
+def _octets(frames: list[bytes]) -> int:
+    """Of Ethernet frames."""
+    return sum(map(len, frames)) - VNET_BYTES * len(frames)
 
 
 def _other(direction: Direction) -> Direction:

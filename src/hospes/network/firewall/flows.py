@@ -70,7 +70,7 @@ class Flow:
         self.direction, self.protocol, self.remote, self.port = direction, protocol, remote, port
         self.keys = keys
         self.tally: Tally
-        self.limits: tuple[tuple[Limit, ...], tuple[Limit, ...]] = (), ()
+        self.limits: tuple[Limit | None, Limit | None] = None, None
         self.phase, self.fins = Phase.OPENED, 0
         self.patience_ns = PATIENCE_NS.get(protocol, OTHER_PATIENCE_NS)[Phase.OPENED]
         self.until_ns, self.generation = 0, 0

@@ -52,10 +52,14 @@ class Judge:
         """The verdict on what no rule can be about."""
         return self._rules[direction].rest
 
-    def limits(self, opening: Opening) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    def limits(self, opening: Opening) -> tuple[Limit | None, Limit | None]:
         """The limits on a connection's packets: of the guest, and for it."""
         out, into = self._rules[Direction.OUT], self._rules[Direction.IN]
-        return out.limits_for(opening), into.limits_for(opening)
+        return out.limit_for(opening), into.limit_for(opening)
+
+    def rules(self, direction: Direction) -> Rules:
+        """Those of a direction."""
+        return self._rules[direction]
 
     def is_for_single_questions(self, tally: Tally) -> bool:
         """Whether each packet has to be looked at."""

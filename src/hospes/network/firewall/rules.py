@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from hospes.network.firewall.rate import bucket_for
+from hospes.network.firewall.rate import Backlog, Outcome, Queue, bucket_for
 from hospes.network.packet import ICMP, ICMPV6, TCP, UDP
 from hospes.spec.firewall import (
     Carried,
@@ -20,6 +20,8 @@ from hospes.spec.firewall import (
 
 PROTOCOLS: Final = {Carried.TCP: (TCP,), Carried.UDP: (UDP,), Carried.ICMP: (ICMP, ICMPV6)}
 PORTED: Final = (TCP, UDP)
+ENOUGH_BYTES: Final = 256 << 10
+"""What waits for the limit on everything before the network is asked for more."""
 
 NamesOf = Callable[[bytes], Iterable[str]]
 """The names that a packed address has by now."""
@@ -106,19 +108,22 @@ class Decision:
 
 
 class Limit:
-    """A rate limit: a matcher, its bucket and its tally."""
+    """A rate limit: a matcher, what waits for its rate, and its tally."""
 
-    def __init__(self, asked: RateLimit, matcher: Matcher, tally: Tally) -> None:
+    def __init__(
+        self, asked: RateLimit, matcher: Matcher, tally: Tally, backlog: Backlog
+    ) -> None:
         self.asked, self.matcher, self.tally = asked, matcher, tally
-        self.bucket = bucket_for(asked.bits_per_second)
+        self.queue = Queue(bucket_for(asked.bits_per_second), backlog)
 
-    def admits(self, packets: int, octets: int, now_ns: int) -> bool:
-        """Whether so much may pass now; counted either way."""
-        if self.bucket.take(octets, now_ns):
-            self.tally.count(packets, octets)
-            return True
-        self.tally.dropped += packets
-        return False
+    def offer(self, frames: list[bytes], octets: int, now_ns: int) -> Outcome:
+        """Frames of one packet; counted whatever becomes of them."""
+        outcome = self.queue.offer(frames, octets, now_ns)
+        if outcome is Outcome.DROPPED:
+            self.tally.dropped += len(frames)
+        else:
+            self.tally.count(len(frames), octets)
+        return outcome
 
 
 class Rules:
@@ -144,11 +149,17 @@ class Rules:
         self._denials = [one for one in decisions if one.verdict is Verdict.DENY]
         self._allowances = [one for one in decisions if one.verdict is Verdict.ALLOW]
         self.rest = self._tally(spec.rest(direction), "(all else)")
-        self.limits = [
-            Limit(one, Matcher(one.selector, names_of), self._tally(*_limit_words(one)))
-            for one in spec.limits
-            if one.selector.direction is direction
+        self._backlog: Backlog = before._backlog if before else Backlog()
+        known = {one.asked: one for one in before.limits} if before else {}
+        wanted = (one for one in spec.limits if one.selector.direction is direction)
+        limits = [
+            known.pop(one) if one in known else self._limit(one, names_of) for one in wanted
         ]
+        # What is for some connections comes before what is for all.
+        self.limits: list[Limit] = sorted(limits, key=lambda limit: limit.asked.selector.is_whole)
+        self.let_go: list[bytes] = before.let_go if before else []
+        for limit in known.values():
+            self.let_go += limit.queue.drain()
         self._before = {}
 
     def decide(self, opening: Opening, held: Tally | None = None) -> Tally:
@@ -166,9 +177,30 @@ class Rules:
                 return allowance.tally
         return self.rest
 
-    def limits_for(self, opening: Opening) -> tuple[Limit, ...]:
-        """The limits on packets of a connection, in the rules' direction, whoever has opened it."""
-        return tuple(limit for limit in self.limits if limit.matcher.is_about(opening))
+    def limit_for(self, opening: Opening) -> Limit | None:
+        """The limit on packets of a connection in the rules' direction, whoever has opened it."""
+        return next((one for one in self.limits if one.matcher.is_about(opening)), None)
+
+    @property
+    def is_choked(self) -> bool:
+        """Whether so much waits for the limit on everything that no more should come."""
+        last = self.limits[-1] if self.limits else None
+        return last is not None and last.asked.selector.is_whole and last.queue.held > ENOUGH_BYTES
+
+    def due_in_ns(self, now_ns: int) -> int | None:
+        """When something that waits may pass; None if nothing waits."""
+        if not self._backlog.held:
+            return 0 if self.let_go else None
+        due = (limit.queue.due_in_ns(now_ns) for limit in self.limits)
+        return min((ns for ns in due if ns is not None), default=None)
+
+    def due(self, now_ns: int, limit: int) -> list[bytes]:
+        """Frames that may pass by now; once there are `limit` of them, others stay."""
+        found, self.let_go = self.let_go[:limit], self.let_go[limit:]
+        for each in self.limits if self._backlog.held else ():
+            while len(found) < limit and (more := each.queue.take(now_ns)):
+                found += more
+        return found
 
     def allows_name(self, name: str) -> bool:
         """Whether an allowance is about hosts of this name."""
@@ -193,6 +225,10 @@ class Rules:
         yield from (one.tally for one in (*self._denials, *self._allowances))
         yield from (limit.tally for limit in self.limits)
         yield self.rest
+
+    def _limit(self, asked: RateLimit, names_of: NamesOf) -> Limit:
+        tally = self._tally(*_limit_words(asked))
+        return Limit(asked, Matcher(asked.selector, names_of), tally, self._backlog)
 
     def _tally(self, verdict: str, what: str) -> Tally:
         known = self._before.get((verdict, what))
