@@ -124,12 +124,6 @@ class Cable:
             self._firewall = self.end = self._made(spec)
         if self._card is not None and self.end is not before:
             self._card.plug(self.end)
-        if spec is not None and isinstance(self.network, Publishing):
-            # Here, for most machines have no firewall.
-            from hospes.machine.firewall import closed_ports
-
-            for sentence in closed_ports(spec, self.network.publications):
-                self._environs.remark(sentence)
 
     def reset(self) -> None:
         """The power is gone, and with it the card and all that the guest had begun."""
@@ -167,9 +161,13 @@ def plug_in(
     cable = Cable(mac_bytes(mac), network, environs)
     if spec.firewall is not None:
         # Here, for most machines have no firewall.
+        from hospes.machine.firewall import closed_ports
         from hospes.spec.firewall_rules import firewall_of
 
-        cable.guard(firewall_of(spec.firewall))
+        rules = firewall_of(spec.firewall)
+        cable.guard(rules)
+        for sentence in closed_ports(rules, spec.publish):
+            environs.remark(sentence)
     return cable
 
 

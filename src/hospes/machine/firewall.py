@@ -128,8 +128,12 @@ class FirewalledNetwork:
         return {(NUMBERS[one.protocol], one.guest_port) for one in self._publications()}
 
 
-def closed_ports(spec: FirewallSpec, publications: Iterable[Publication]) -> Iterator[str]:
+def closed_ports(
+    spec: FirewallSpec | None, publications: Iterable[Publication]
+) -> Iterator[str]:
     """Sentences about published ports that no rule lets anybody reach."""
+    if spec is None:
+        return
     for one in publications:
         if not _may_be_reached(spec, one):
             yield (

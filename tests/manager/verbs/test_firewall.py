@@ -83,6 +83,8 @@ def test_what_cannot_be(words: list[str]) -> None:
     assert "write allow:in:tcp:80" in refusal(*nat, "--firewall", "in:tcp:80")
     assert hospes(*nat).returncode == 0
     assert "write the port 22" in refusal("firewall", "web", "--allow", "in:tcp:ssh")
+    both = refusal("firewall", "web", "--allow", "in,out", "--deny", "out")
+    assert "out is both denied and allowed; leave one of them out" in both.lower()
     assert "has no rules to remove" in refusal("firewall", "web", "--remove", "in")
     assert Store().find("web").spec.network.firewall is None
 

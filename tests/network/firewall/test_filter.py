@@ -220,6 +220,22 @@ def test_a_tag_hides_nothing() -> None:
         assert wall.into(answer[:24] + tags + answer[24:]) == 1
 
 
+def test_more_tags_than_anybody_reads_go_nowhere() -> None:
+    frame = syn(443)
+    assert Wall().out(frame[:24] + b"\x81\0\0\5" * 3 + frame[24:]) == 0
+
+
+def test_nothing_hides_behind_a_fragments_header() -> None:
+    """TCP behind options of IPv6 behind a fragment's header, of a packet that is whole."""
+    wall, hidden = Wall("deny:out:tcp:25"), syn(25, WORLD6)
+    content = b"\6\0\1\4\0\0\0\0" + hidden[66:]
+    assert wall.out(ip(GUEST6, WORLD6, 60, content)) == 0
+    assert wall.out(ip(GUEST6, WORLD6, 44, b"\x3c\0\0\0\0\0\0\7" + content)) == 0
+    assert wall.out(ip(GUEST6, WORLD6, 44, b"\6\0\0\0\0\0\0\7" + hidden[66:])) == 0
+    assert wall.counts()["deny in/out (malformed)"] == (1, 0)
+    assert wall.counts()["deny out tcp:25"] == (2, 0)
+
+
 def fragments(frame: bytes, size: int = 16) -> list[bytes]:
     """An IPv4 packet in pieces."""
     data = frame[46:]

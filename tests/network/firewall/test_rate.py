@@ -93,6 +93,16 @@ def test_a_limit_that_goes_lets_go_of_what_waits() -> None:
     assert wall.out(OUT) == 1
 
 
+def test_what_waits_is_gone_with_its_guest() -> None:
+    wall = Wall("rate:out:8k")
+    for _ in range(300):
+        wall.out(OUT)
+    wall.firewall.reset()
+    wall.wait(1000)
+    assert wall.due() == 0
+    assert wall.firewall.due_in_ns(Direction.OUT, wall.now) is None
+
+
 def test_the_network_keeps_what_it_has_when_enough_waits() -> None:
     wall = Wall("allow:in", "rate:in:8k")
     assert not wall.firewall.is_choked

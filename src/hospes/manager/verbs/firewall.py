@@ -55,6 +55,7 @@ def _change(
     from hospes.manager.link import Link
     from hospes.spec.firewall_rules import firewall_of, parse_firewall, parse_selectors
 
+    _check_not_both(deny, allow)
     texts = [f"{kind}:{text}" for kind, text in _kinds(deny=deny, allow=allow, rate=rate)]
     unwanted = [selector for text in remove for selector in parse_selectors(text)]
 
@@ -75,6 +76,16 @@ def _change(
         if machine.runs:
             with Link(machine) as link:
                 link.guard(spec.network.firewall)
+
+
+def _check_not_both(deny: Sequence[str], allow: Sequence[str]) -> None:
+    from hospes.spec.firewall_rules import parse_selectors
+
+    denied = {selector for text in deny for selector in parse_selectors(text)}
+    for text in allow:
+        for selector in parse_selectors(text):
+            if selector in denied:
+                raise HospesError(f"{selector} is both denied and allowed; leave one of them out")
 
 
 def _kinds(**texts: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -41,10 +41,6 @@ class Configuration:
             return self._asks(packet, transport, now_ns)
         return self._answers(packet, transport, now_ns)
 
-    def is_dhcp(self, transport: Transport) -> bool:
-        """Whether it is DHCP among what is part of it."""
-        return transport.port in (*_DHCP, *_DHCP6)
-
     def _asks(self, packet: IpPacket, transport: Transport, now_ns: int) -> bool:
         if packet.protocol != UDP:
             kind = message_type(packet)

@@ -93,8 +93,9 @@ class Firewall:
         self.flows.clear()
         self._judge.names.clear()
         self._servers.clear()
-        for each in self._fragments.values():
-            each.clear()
+        for direction, fragments in self._fragments.items():
+            self._judge.rules(direction).forget()
+            fragments.clear()
         self.for_guest.clear()
 
     def status(self) -> FirewallStatus:

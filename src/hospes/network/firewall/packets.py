@@ -9,8 +9,8 @@ from hospes.network.vnet import VNET_BYTES
 
 TCP_BYTES, UDP_BYTES = 20, 8
 TCP_FLAGS_AT: Final = 13
-VLAN_TYPES: Final = frozenset({b"\x81\x00", b"\x88\xa8"})
-"""IEEE 802.1Q: a tag of a VLAN, and the outer one of two."""
+VLAN_TYPES: Final = frozenset({b"\x81\x00", b"\x88\xa8", b"\x91\x00"})
+"""A tag of a VLAN, and the outer one of two, as IEEE 802.1Q has it and as some had it before."""
 TAGS_MAX: Final = 2
 TYPE_AT: Final = VNET_BYTES + 12
 _ERRORS4: Final = frozenset({3, 11, 12})
@@ -62,7 +62,7 @@ def quick_flags(frame: bytes) -> int:
 
 
 def link_of(frame: bytes) -> Link:
-    """Past the tags of VLANs; GuestError if it is cut off."""
+    """Past the tags of VLANs; GuestError if it is cut off or they are more than any host reads."""
     at = TYPE_AT
     for _ in range(TAGS_MAX):
         if frame[at : at + 2] not in VLAN_TYPES:
@@ -70,7 +70,10 @@ def link_of(frame: bytes) -> Link:
         at += 4
     if len(frame) < at + 2:
         raise GuestError(f"a frame of {len(frame)} bytes")
-    return Link(frame[at : at + 2], at + 2, frame[TYPE_AT:at])
+    kind = frame[at : at + 2]
+    if kind in VLAN_TYPES:
+        raise GuestError(f"a frame with more than {TAGS_MAX} tags")
+    return Link(kind, at + 2, frame[TYPE_AT:at])
 
 
 def packet_of(frame: bytes, link: Link) -> IpPacket | None:
@@ -83,8 +86,14 @@ def packet_of(frame: bytes, link: Link) -> IpPacket | None:
 
 
 def transport_of(packet: IpPacket, tags: bytes) -> Transport:
-    """Of a whole packet; GuestError if it is cut off."""
+    """Of a whole packet; GuestError if it is cut off.
+
+    Of IPv6, too, if what stood behind a fragment's header is another header and not the content,
+    which would hide there.
+    """
     protocol, at = packet.protocol, packet.start
+    if not packet.is_ipv4 and protocol in ipv6.EXTENSIONS:
+        raise GuestError("an IPv6 extension header behind a fragment's")
     head, pair = bytes((protocol,)), (packet.source, packet.destination)
     there, back = b"".join(pair), b"".join(reversed(pair))
     if protocol in (TCP, UDP):

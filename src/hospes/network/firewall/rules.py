@@ -194,6 +194,12 @@ class Rules:
         due = (limit.queue.due_in_ns(now_ns) for limit in self.limits)
         return min((ns for ns in due if ns is not None), default=None)
 
+    def forget(self) -> None:
+        """Whom what waits is from or for is gone."""
+        self.let_go = []
+        for each in self.limits:
+            each.queue.drain()
+
     def due(self, now_ns: int, limit: int) -> list[bytes]:
         """Frames that may pass by now; once there are `limit` of them, others stay."""
         found, self.let_go = self.let_go[:limit], self.let_go[limit:]
