@@ -330,6 +330,10 @@ class Machine:
 
         self.core.at_cable(change)
 
+    def set_link(self, up: bool) -> None:
+        """Put the network card's cable in, or pull it out; HospesError without a network."""
+        self.core.at_cable(lambda cable: cable.set_link(up))
+
     def balloon(self, target_bytes: int) -> None:
         """Ask the guest to make do with target_bytes of its memory.
 

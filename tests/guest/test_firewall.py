@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 import pytest
 from tests.guest.test_network import CONFIGURE, GUEST_PORT, SECONDS, Handler
@@ -47,7 +46,7 @@ def test_rules_hold_and_change(tiny: Image, port: int) -> None:
         "tiny", network="nat", allow_host=True, publish=[f"{published}:{GUEST_PORT}"],
         firewall="deny:in,allow:out:*.internal",
     ) as vm:  # fmt: skip
-        get = f"wget -q -T 9 -O - http://10.0.2.2:{port}/page"
+        get = f"wget -q -T 60 -O - http://10.0.2.2:{port}/page"
         assert "inet 10.0.2.15/24" in vm.run(CONFIGURE, SECONDS, check=True).stdout
         assert "keeps closed; open it with 'allow:in:tcp:8000'" in vm.remarks[0]
         refused = vm.run(get, SECONDS)
@@ -71,11 +70,19 @@ def test_rules_hold_and_change(tiny: Image, port: int) -> None:
         assert ask(published) == b"got hello\n"
 
 
-def test_a_reset_of_the_guest_ends_its_connections(tiny: Image, tmp_path: Path) -> None:
+def test_a_pulled_cable_and_a_reset_of_the_guest(tiny: Image) -> None:
+    """The guest sees the one, and whom it has connected to sees the other."""
     with socket.create_server(("127.0.0.1", 0)) as listening, Machine(
         "tiny", network="nat", allow_host=True
     ) as vm:
         vm.run(CONFIGURE, SECONDS, check=True)
+        vm.set_link(False)
+        carrier = "until grep -q {} /sys/class/net/eth0/carrier; do :; done"
+        vm.run(carrier.format(0), SECONDS, check=True)
+        assert vm.run("ping -c 1 -W 1 10.0.2.2", SECONDS).exit_code == 1
+        vm.set_link(True)
+        vm.run(carrier.format(1), SECONDS, check=True)
+        assert vm.run("ping -c 2 -W 9 10.0.2.2", SECONDS).exit_code == 0
         number = listening.getsockname()[1]
         vm.run(f"(sleep 999 | nc 10.0.2.2 {number} &) >/dev/null 2>&1 </dev/null", SECONDS)
         listening.settimeout(SECONDS)

@@ -119,6 +119,25 @@ def test_it_is_there_from_the_start_and_over_resets(opened: Opened) -> None:
         assert machine.at_cable(lambda cable: cable._card._network is cable.end)
 
 
+def test_a_cable_that_is_pulled_out_stays_so_until_it_is_put_back(opened: Opened) -> None:
+    with make(RESET, opened) as machine:
+        machine.start()
+        machine.at_cable(lambda cable: cable.set_link(False))
+        [network], restarts = opened, machine.restarts
+        network.queue += [inbound(knock(80))] * 300
+        while machine.restarts < restarts + 2:
+            assert machine.ending is None
+        assert machine.at_cable(lambda cable: cable._card.link_up) is False
+        machine.at_cable(lambda cable: cable.guard(firewall_of(["deny:in"])))
+        assert machine.at_cable(lambda cable: cable.is_plugged_in) is False
+        machine.at_cable(lambda cable: cable.set_link(True))
+        assert network.queue == []
+        assert machine.at_cable(lambda cable: cable.end is cable._firewall)
+        assert machine.at_cable(lambda cable: cable._card._network is cable.end)
+        while not machine.at_cable(lambda cable: cable._card.link_up):
+            assert machine.ending is None
+
+
 def test_a_reset_of_the_machine_is_one_for_its_network(opened: Opened) -> None:
     class Remembering(Cable):
         resets = 0

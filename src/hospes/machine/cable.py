@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from hospes.base.clock import Clock
 from hospes.base.errors import HospesError
 from hospes.devices.backends import EntropySource, NetworkBackend
 from hospes.machine.boards.surroundings import Pluggable
+from hospes.machine.unplugged import Unplugged
 from hospes.spec.net import (
     MAC_SEED_BYTES,
     NetworkKind,
@@ -73,6 +74,11 @@ wait for the guest or the link has changed; the third with sentences for the use
 cannot be had."""
 
 
+STALE_MAX: Final = 65536
+STALE_AT_ONCE: Final = 256
+"""Frames thrown away when a cable is put back."""
+
+
 @dataclass(frozen=True)
 class Environs:
     """What a cable needs besides a network: whom to rouse, whom to tell, what time it is."""
@@ -115,15 +121,30 @@ class Cable:
 
     def guard(self, spec: "FirewallSpec | None") -> None:
         """Have a firewall with these rules from here on, or none."""
-        before = self.end
         if spec is None:
-            self._firewall, self.end = None, self.network
+            self._firewall = None
         elif self._firewall is not None:
             self._firewall.change(spec)
         else:
-            self._firewall = self.end = self._made(spec)
-        if self._card is not None and self.end is not before:
-            self._card.plug(self.end)
+            self._firewall = self._made(spec)
+        self._plug()
+
+    @property
+    def is_plugged_in(self) -> bool:
+        """Whether it leads anywhere."""
+        return not isinstance(self.end, Unplugged)
+
+    def set_link(self, up: bool) -> None:
+        """Put it in or pull it out, over resets of the machine too; what came meanwhile is lost."""
+        if up == self.is_plugged_in:
+            return
+        if not up:
+            self._plug(Unplugged())
+            return
+        for _ in range(STALE_MAX // STALE_AT_ONCE):
+            if not self.network.receive(STALE_AT_ONCE):
+                break
+        self._plug(self.network)
 
     def reset(self) -> None:
         """The power is gone, and with it the card and all that the guest had begun."""
@@ -132,6 +153,13 @@ class Cable:
             self.network.reset()
         if self._firewall is not None:
             self._firewall.reset()
+
+    def _plug(self, end: NetworkBackend | None = None) -> None:
+        """Lead to the network, or the firewall before it; or to where it is said, or still does."""
+        before, end = self.end, end or self.end
+        self.end = end if isinstance(end, Unplugged) else self._firewall or self.network
+        if self._card is not None and self.end is not before:
+            self._card.plug(self.end)
 
     def _made(self, spec: "FirewallSpec") -> "FirewalledNetwork":
         # Here, for most machines have no firewall.

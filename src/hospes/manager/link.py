@@ -26,6 +26,7 @@ from hospes.worker.messages import (
     Firewall,
     Guard,
     Info,
+    LinkUp,
     MachineInfo,
     Pause,
     Port,
@@ -33,6 +34,7 @@ from hospes.worker.messages import (
     Publish,
     Published,
     Resume,
+    SetLink,
     Statistics,
     Stop,
     Wait,
@@ -144,6 +146,14 @@ class Link:
     def firewall(self) -> FirewallStatus | None:
         """The rules, and what they have done; None if there are none."""
         return next(iter(self._ask(Firewall(), tuple[FirewallStatus, ...])), None)
+
+    def set_link(self, up: bool) -> None:
+        """Put the network cable in, or pull it out."""
+        self._ask(SetLink(up), type(None))
+
+    def link_up(self) -> bool:
+        """Whether it is plugged in."""
+        return self._ask(LinkUp(), bool)
 
     def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)

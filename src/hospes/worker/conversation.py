@@ -61,6 +61,10 @@ class Conversation:
             messages.Published: lambda _: self._machine.network.publications,
             messages.Guard: self._guard,
             messages.Firewall: self._firewall,
+            messages.SetLink: lambda asked: self._machine.at_cable(
+                lambda cable: cable.set_link(asked.up)
+            ),
+            messages.LinkUp: lambda _: self._machine.at_cable(lambda cable: cable.is_plugged_in),
         }
 
     def run(self) -> None:

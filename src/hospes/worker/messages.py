@@ -95,9 +95,20 @@ class Firewall(Request, frozen=True):
     """Answered by the FirewallStatus there is, or by none: a list of up to one."""
 
 
+class SetLink(Request, frozen=True):
+    """Pull the network cable out, or put it back."""
+
+    up: bool
+
+
+class LinkUp(Request, frozen=True):
+    """Is it plugged in? Answered by true or false."""
+
+
 AnyRequest = (
     Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
     | Publish | Withdraw | Published | Guard | Firewall
+    | SetLink | LinkUp
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from hospes.manager.verb import Verb, verbs_of
 
 MODULES: Final = (
-    "run", "machines", "guest", "ports", "firewall", "images", "disk", "doctor", "show",
+    "run", "machines", "guest", "ports", "firewall", "link", "images", "disk", "doctor", "show",
 )  # fmt: skip
 """Where they are, in the order in which they are shown.
 
