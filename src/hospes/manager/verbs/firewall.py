@@ -126,7 +126,6 @@ def _shown(
 def _status(machine: "MachineDirectory") -> "FirewallStatus | None":
     """Of a machine that does not run, nothing has been counted."""
     from hospes.manager.link import Link
-    from hospes.network.firewall.filter import Firewall
     from hospes.spec.firewall_rules import firewall_of
 
     spec = machine.spec
@@ -134,5 +133,8 @@ def _status(machine: "MachineDirectory") -> "FirewallStatus | None":
     if machine.runs:
         with Link(machine) as link:
             return link.firewall()
+    # Here, for it costs more than to ask a machine that runs.
+    from hospes.network.firewall.filter import Firewall
+
     rules = firewall_of(spec.network.firewall)
     return None if rules is None else Firewall(rules).status()
