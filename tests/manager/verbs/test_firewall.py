@@ -77,6 +77,7 @@ def test_what_cannot_be(words: list[str]) -> None:
     assert hospes(*words, "--name", "lone").returncode == 0
     assert "has no network for a firewall" in refusal("firewall", "lone", "--deny", "in")
     assert "has no network for a firewall" in refusal("firewall", "lone")
+    assert hospes("rm", "-f", "lone").returncode == 0
     assert "there is no machine 'nobody'" in refusal("firewall", "nobody").lower()
     assert "add --network nat" in refusal(*words, "--name", "x", "--firewall", "deny:in")
     nat = [*words, "--name", "web", "--network", "nat"]
