@@ -21,7 +21,7 @@ from hospes.guests.describe import agent_in, describe
 from hospes.guests.session import CommandTimeout, Session
 from hospes.machine import networks
 from hospes.machine.balloon import MemoryStatistics
-from hospes.machine.cable import OpenNetwork
+from hospes.machine.cable import Cable, OpenNetwork
 from hospes.machine.host_files import Filter, HostFiles
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.machine import Machine as Core
@@ -34,6 +34,7 @@ from hospes.spec.vm import VmSpec
 if TYPE_CHECKING:
     from hospes.guests.guest_clock import ClockKeeper
     from hospes.guests.qemu_session import QemuSession
+    from hospes.spec.firewall import FirewallStatus
 
 __all__ = [
     "CommandTimeout",
@@ -317,6 +318,31 @@ class Machine:
         Needs a machine made with vsock=True; HospesError otherwise.
         """
         return self.core.vsock
+
+    @property
+    def firewall(self) -> "FirewallStatus | None":
+        """The rules for what passes the network card, and what they have done; None without."""
+        return self.core.at_cable(lambda cable: cable.firewall)
+
+    def set_firewall(self, *rules: str, reset: bool = False) -> None:
+        """Add rules such as `deny:in`, `allow:in:tcp:80,out:*.lan` or `rate:out:10M`.
+
+        With `reset` they take the place of all there were, and without any there is no firewall
+        then. Connections that exist are decided about anew. HospesError without a network.
+        """
+
+        # Here, for most machines have no firewall.
+        from hospes.spec.firewall_rules import firewall_of, parse_firewall
+
+        def change(cable: Cable) -> None:
+            before = None if reset or cable.firewall is None else cable.firewall.texts
+            cable.guard(parse_firewall(rules, firewall_of(before)))
+
+        self.core.at_cable(change)
+
+    def set_link(self, up: bool) -> None:
+        """Put the network card's cable in, or pull it out; HospesError without a network."""
+        self.core.at_cable(lambda cable: cable.set_link(up))
 
     def balloon(self, target_bytes: int) -> None:
         """Ask the guest to make do with target_bytes of its memory.

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import pytest
 
+from hospes.devices.backends import Delaying
 from hospes.network.user_network import UserNetwork
 
 TUN = Path("/dev/net/tun")
@@ -127,12 +128,20 @@ class KernelGuest:
         poll.register(self._bell.fd, select.POLLIN)
         backlog: list[bytes] = []
         while not self._ending:
-            poll.poll(0 if backlog or self._network.waiting else 1000)
+            poll.poll(0 if backlog or self._network.waiting else self._patience())
             self._bell.clear()
             frames = self._read()
             if frames:
                 self._network.send(frames)
             backlog = self._write(backlog or self._network.receive(BATCH))
+
+    def _patience(self) -> int:
+        """Milliseconds until something is due by itself."""
+        if not isinstance(self._network, Delaying):
+            return 1000
+        self._network.tick()
+        due_ns = self._network.due_in_ns()
+        return 1000 if due_ns is None else min(1000, due_ns // 1_000_000 + 1)
 
     def _read(self) -> list[bytes]:
         frames = []

@@ -9,7 +9,13 @@ from tests.network.frames import GATEWAY4, GATEWAY6, GUEST4, GUEST6, PLAIN, ip, 
 
 from hospes.base.errors import GuestError
 from hospes.network import ipv4, ipv6
-from hospes.network.fragments import AGE_MAX_NS, DATAGRAMS_MAX, Reassembly
+from hospes.network.fragments import (
+    AGE_MAX_NS,
+    DATAGRAMS_MAX,
+    HELD_BYTES_MAX,
+    Reassembly,
+    joined,
+)
 from hospes.network.packet import IpPacket
 
 AT = 26
@@ -76,8 +82,8 @@ def test_fragments_come_together_in_any_order(
     chance.shuffle(doubled)
     reassembly = Reassembly()
     whole = [done for part in doubled if (done := reassembly.add(part, 0)) is not None]
-    assert bytes(whole[0].payload) == data
-    assert (whole[0].source, whole[0].protocol) == (parts[0].source, 17)
+    assert bytes(joined(whole[0]).payload) == data
+    assert (whole[0][0].source, whole[0][0].protocol) == (parts[0].source, 17)
 
 
 def test_fragments_are_seen_by_others_as_such() -> None:
@@ -103,3 +109,14 @@ def test_fragments_are_bounded() -> None:
     reassembly.add(first, 0)
     with pytest.raises(GuestError):
         reassembly.add(overlapping, 0)
+    assert reassembly.held == 0
+
+
+def test_fragments_hold_no_more_than_so_much_of_frames() -> None:
+    reassembly = Reassembly()
+    for number in range(40):
+        first = pieces(4, bytes(3000), number)[0]
+        padded = first._replace(frame=first.frame + bytes(1 << 20))
+        assert reassembly.add(padded, 0) is None
+        assert reassembly.held <= HELD_BYTES_MAX
+    assert len(reassembly._partial) == 7

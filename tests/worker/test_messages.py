@@ -17,6 +17,11 @@ from hospes.worker.messages import PortInfo
         messages.Console(lines=-1),
         messages.Port("org.qemu.guest_agent.0"),
         messages.Done(),
+        messages.Guard(("deny:in", "allow:in:tcp:80")),
+        messages.Guard(None),
+        messages.Firewall(),
+        messages.SetLink(up=False),
+        messages.LinkUp(),
     ],
 )
 def test_requests_there_and_back(request_: messages.AnyRequest) -> None:

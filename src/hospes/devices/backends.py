@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntFlag
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class CharacterBackend(Protocol):
@@ -238,6 +238,19 @@ class SocketBackend(Protocol):
 
     def connect(self, port: int, packets: bool, /) -> SocketEnd | None:
         """The guest calls a port of the host's; None if nobody there takes the call."""
+        ...
+
+
+@runtime_checkable
+class Delaying(Protocol):
+    """A NetworkBackend that holds frames back for a while, as for a rate."""
+
+    def due_in_ns(self) -> int | None:
+        """When it wants to be called; None if there is nothing to wait for."""
+        ...
+
+    def tick(self) -> None:
+        """Time has passed: frames of the guest that are due go on their way."""
         ...
 
 

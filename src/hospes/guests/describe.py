@@ -40,6 +40,7 @@ def describe(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    firewall: str | Sequence[str] | None = None,
     vsock: bool | str | Path | VsockSpec = False,
     own_root: bool = False,
     progress: Progress = silent,
@@ -52,21 +53,16 @@ def describe(
     With `agent`, an image's guest runs commands instead of a shell on its console. `disks` are
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
-    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
-    `none`, `nat`, `switch:NAME` (one made by `hospes network create`), `bridge:NAME` or `tap:NAME`;
-    `capture` is a file for all that passes. With `nat` and `switch`, `publish` has ports of the
-    guest's for the host, such as `8080:80`; with `nat` and `allow_host`, the host is 10.0.2.2. With
-    `vsock`, `Machine.vsock` works, and with a path, Unix sockets there. An image's root disk is the
-    first one, with what is written gone at the end; with `own_root`, the first of `disks` stands in
-    for it. The `driver` runs the guest in which it is made.
+    has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. The `network`
+    and what goes with it is as `network_of` says. With `vsock`, `Machine.vsock` works, and with a
+    path, Unix sockets there. An image's root disk is the first one, with what is written gone at
+    the end; with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in
+    which it is made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     wanted |= {"disks": tuple(map(_disk, disks)), "ports": ports, "balloon": balloon}
-    if not isinstance(network, NetworkSpec):
-        network = network_of(network, publish, capture, allow_host)
-    elif publish or capture or allow_host:
-        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
-    wanted |= {"network": network, "vsock": _vsock(vsock), "interrupts": interrupts}
+    wanted["network"] = _network(network, publish, capture, allow_host, firewall)
+    wanted |= {"vsock": _vsock(vsock), "interrupts": interrupts}
     wanted["allow"] = tuple(map(Path, allow))
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
@@ -125,19 +121,51 @@ def _words(disks: Sequence[DiskSpec], agent: bool, network: NetworkSpec) -> list
     ]
 
 
+def _network(network: str | NetworkSpec, *more: Any) -> NetworkSpec:
+    """A network that is described already, or is by texts."""
+    if not isinstance(network, NetworkSpec):
+        return network_of(network, *more)
+    if any(more):
+        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
+    return network
+
+
 def network_of(
     kind: str,
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    firewall: str | Sequence[str] | None = None,
 ) -> NetworkSpec:
-    """The network that texts describe, as `describe` takes them."""
+    """The network that texts describe.
+
+    It is `none`, `nat`, `switch:NAME` (one made by `hospes network create`), `bridge:NAME` or
+    `tap:NAME`; `capture` is a file for all that passes. With `nat` and `switch`, `publish` has
+    ports of the guest's for the host, such as `8080:80`; with `nat` and `allow_host`, the host is
+    10.0.2.2. A `firewall` is a list of rules such as `deny:in,allow:in:tcp:80`, or several.
+    """
     publications = tuple(map(parse_publication, publish))
-    file = None if capture is None else Path(capture)
+    file, rules = None if capture is None else Path(capture), firewall_texts(firewall)
     known, name = parse_attachment(kind)
     return NetworkSpec(
-        known, publish=publications, allow_host=allow_host, capture=file, name=name
+        known,
+        publish=publications,
+        allow_host=allow_host,
+        capture=file,
+        name=name,
+        firewall=rules,
     )
+
+
+def firewall_texts(wanted: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """A firewall's rules as they are kept; None if there are none."""
+    if not wanted:
+        return None
+    # Here, for most machines have no firewall.
+    from hospes.spec.firewall_rules import parse_firewall
+
+    made = parse_firewall([wanted] if isinstance(wanted, str) else wanted)
+    return None if made is None else made.texts
 
 
 def _vsock(wanted: bool | str | Path | VsockSpec) -> VsockSpec | None:

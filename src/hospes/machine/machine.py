@@ -19,16 +19,17 @@ from hospes.firmware.image import BootFiles
 from hospes.machine import networks
 from hospes.machine.balloon import ANSWER_SECONDS, Inquiry, MemoryStatistics, leave
 from hospes.machine.boot import FindBoot, boot_files
-from hospes.machine.cable import OpenNetwork, Publishing, plug_in, publishing
+from hospes.machine.cable import Cable, Environs, OpenNetwork, Publishing, plugged
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
+from hospes.machine.outside import HostEntropy, join_outside
 from hospes.machine.ports import Ports
 from hospes.machine.registers import Registers, registers_of
-from hospes.machine.sockets import Vsock, plug_sockets, sockets_of
+from hospes.machine.sockets import Vsock, sockets_of
 from hospes.machine.statistics import Statistics
-from hospes.machine.system import HostEntropy, Outside, System
+from hospes.machine.system import System
 from hospes.spec.ports import STREAM_PORTS
 from hospes.spec.vm import EngineKind, VmSpec
 
@@ -80,25 +81,13 @@ class Machine:
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
         self._outliving = ExitStack()
         self._outliving.callback(self._disks.close)
-        entropy = entropy or HostEntropy()
+        environs = Environs(self._mailbox.ring, self._disks.report, clock or HostClock())
+        consoles = self.console, self.agent
         try:
-            ring, report = self._mailbox.ring, self._disks.report
-            cable = plug_in(spec.network, open_network, ring, report, entropy)
-            if cable is not None:
-                self._outliving.callback(cable.network.close)
-            vsock = plug_sockets(spec.vsock, ring)
-            if vsock is not None:
-                self._outliving.callback(vsock.close)
-            self._outside = Outside(
-                clock or HostClock(),
-                entropy,
-                self.console,
-                self.agent,
-                progress,
-                self._disks.all,
-                cable,
-                vsock,
-            )
+            self._outside = join_outside(
+                spec, self._disks, open_network, environs, entropy or HostEntropy(), consoles,
+                progress, self._outliving,
+            )  # fmt: skip
             self._system = self._power_on()
         except BaseException:
             self._outliving.close()
@@ -135,7 +124,11 @@ class Machine:
     @property
     def network(self) -> Publishing:
         """The network in which ports can be published; HospesError if there is none such."""
-        return publishing(self._outside.cable)
+        return plugged(self._outside.cable).publishing
+
+    def at_cable(self, act: Callable[[Cable], Result]) -> Result:
+        """Do something to the network card's cable; HospesError if there is none."""
+        return self._call(lambda: act(plugged(self._outside.cable)))
 
     @property
     def vsock(self) -> Vsock:
@@ -297,9 +290,8 @@ class Machine:
 
     def _call(self, function: Callable[[], Result]) -> Result:
         """Call in the machine's thread; directly when there is none, or this is it."""
-        if self._runner in (None, threading.get_ident()) and self._thread is None:
-            return self._guarded(function)
-        if self._runner == threading.get_ident():
+        alone = self._runner is None and self._thread is None
+        if alone or self._runner == threading.get_ident():
             return self._guarded(function)
         return self._mailbox.post(lambda: self._guarded(function)).result()
 
@@ -367,6 +359,8 @@ class Machine:
             return
         system.close()
         self._system = None
+        if self._outside.cable is not None:
+            self._outside.cable.reset()
         self.console.opening = self.agent.opening = b""
         self._system = self._power_on()
         self.restarts += 1

@@ -106,6 +106,15 @@ class NatNetwork(Captured):
         """Offer it no more, but leave its connections; HospesError when it is not offered."""
         self._nat.withdraw(self._wired(publication))
 
+    @property
+    def name_servers(self) -> tuple[bytes, ...]:
+        """Our own, packed; it passes on what it does not know."""
+        return self._nat.plan.name_servers
+
+    def reset(self) -> None:
+        """The guest has been reset: hosts see its connections end; published ports stay."""
+        self._nat.reset()
+
     def _wired(self, wanted: Publication) -> "published.Publication":
         from hospes.network.published import Publication as Wired
 
@@ -120,10 +129,11 @@ class SwitchNetwork(Captured):
     def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
         # Here, for they cost a machine without a network a part of its start.
         from hospes.network.lan.cable_end import CableEnd
-        from hospes.network.lan.directory import LanDirectory
+        from hospes.network.lan.directory import LanDirectory, plan_of
 
         def cable() -> CableEnd:
             directory = LanDirectory.find(spec.name)
+            self._plan = plan_of(directory.spec)
             self._end = CableEnd(
                 directory, spec.mac or "", spec.station, ring=ring, remark=remark
             )
@@ -144,6 +154,11 @@ class SwitchNetwork(Captured):
     def withdraw(self, publication: Publication) -> None:
         """Offer it no more, but leave its connections; HospesError when it is not offered."""
         self._end.withdraw(publication)
+
+    @property
+    def name_servers(self) -> tuple[bytes, ...]:
+        """The gateway's, packed."""
+        return self._plan.name_servers
 
 
 class TapNetwork(Captured):

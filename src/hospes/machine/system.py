@@ -1,14 +1,10 @@
 """The powered-on machine: all that a power cycle throws away and makes anew."""
 
-import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
-from hospes.base.clock import Clock
-from hospes.base.progress import Progress, silent
-from hospes.devices.backends import CharacterBackend, EntropySource
 from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerEvent
 from hospes.devices.stream import CharacterStream
@@ -25,46 +21,20 @@ from hospes.isa.riscv.priv import reset
 from hospes.isa.riscv.trap import poll_interrupts
 from hospes.machine.boards import virt
 from hospes.machine.boards.surroundings import Surroundings
-from hospes.machine.cable import Cable
 from hospes.machine.console import Console
-from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
 from hospes.machine.mmio import Mmio
+from hospes.machine.outside import Outside
 from hospes.machine.platform import SbiPlatform
 from hospes.machine.statistics import Statistics
 from hospes.machine.vcpu import PARTS, Vcpu
 from hospes.memory.space import Memory
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
 
-if TYPE_CHECKING:
-    from hospes.network.vsock_host import VsockHost
-
 TICK_NS: Final = 100
 FAR_NS: Final = 3600 * 10**9
 HTIF_SLICE: Final = 20_000
 """Instructions between two looks at `tohost`."""
-
-
-class HostEntropy:
-    """The host's random bytes."""
-
-    def read(self, count: int) -> bytes:
-        """From the kernel."""
-        return os.urandom(count)
-
-
-@dataclass(frozen=True)
-class Outside:
-    """What stays when the power goes."""
-
-    clock: Clock
-    entropy: EntropySource
-    console: CharacterBackend
-    agent: CharacterBackend
-    progress: Progress = silent
-    disks: Sequence[Disk] = ()
-    cable: Cable | None = None
-    vsock: "VsockHost | None" = None
 
 
 class System:

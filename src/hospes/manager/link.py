@@ -13,6 +13,7 @@ from hospes.base import unix
 from hospes.base.errors import HospesError, PortBusy
 from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
+from hospes.spec.firewall import FirewallStatus
 from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
@@ -22,7 +23,10 @@ from hospes.worker.messages import (
     AnyRequest,
     Console,
     Done,
+    Firewall,
+    Guard,
     Info,
+    LinkUp,
     MachineInfo,
     Pause,
     Port,
@@ -30,6 +34,7 @@ from hospes.worker.messages import (
     Publish,
     Published,
     Resume,
+    SetLink,
     Statistics,
     Stop,
     Wait,
@@ -133,6 +138,22 @@ class Link:
     def published(self) -> tuple[Publication, ...]:
         """The ports of the host that lead to the guest's."""
         return self._ask(Published(), tuple[Publication, ...])
+
+    def guard(self, firewall: tuple[str, ...] | None) -> None:
+        """Filter what the network card sends and receives by these rules, or no more."""
+        self._ask(Guard(firewall), type(None))
+
+    def firewall(self) -> FirewallStatus | None:
+        """The rules, and what they have done; None if there are none."""
+        return next(iter(self._ask(Firewall(), tuple[FirewallStatus, ...])), None)
+
+    def set_link(self, up: bool) -> None:
+        """Put the network cable in, or pull it out."""
+        self._ask(SetLink(up), type(None))
+
+    def link_up(self) -> bool:
+        """Whether it is plugged in."""
+        return self._ask(LinkUp(), bool)
 
     def _ask(self, request: AnyRequest, kind: type[Value]) -> Value:
         return _value(self._exchange(request)[0], kind)

@@ -20,6 +20,7 @@ from hospes.spec.machine import SPEC_VERSION, MachineSpec
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEW_NAME_ATTEMPTS: Final = 5
+CHANGE_SECONDS: Final = 10.0
 SETTLED_SECONDS: Final = 60.0
 """A directory that changed later than so long ago may be about to get its lock."""
 
@@ -51,6 +52,23 @@ class MachineDirectory:
                 f"its file, not {SPEC_VERSION}); use that one"
             )
         return found
+
+    @contextmanager
+    def changed(self, change: Callable[[MachineSpec], MachineSpec]) -> Iterator[MachineSpec]:
+        """Change what was asked for; inside, nobody else does. HospesError if it cannot be."""
+        with disk_errors(self.path):
+            path = self.path / files.CHANGE_FILE
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            lock = take_lock(path, CHANGE_SECONDS)
+        if lock is None:
+            raise HospesError(f"the machine {self.name!r} is being changed already; try again")
+        try:
+            spec = change(self.spec)
+            with disk_errors(self.path):
+                write_record(self.path / files.SPEC_FILE, spec)
+            yield spec
+        finally:
+            os.close(lock)
 
     @property
     def absent(self) -> HospesError:

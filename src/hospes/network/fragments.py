@@ -8,6 +8,8 @@ from hospes.network.packet import IP_MAX_BYTES, IpPacket
 
 DATAGRAMS_MAX: Final = 64
 PIECES_MAX: Final = 128
+HELD_BYTES_MAX: Final = 8 << 20
+"""Of frames, whatever else is in them than fragments."""
 AGE_MAX_NS: Final = 30_000_000_000
 
 Key = tuple[bytes, bytes, int, int]
@@ -18,8 +20,9 @@ class Partial:
     """A datagram of which something is missing: pieces by offset, its length once known."""
 
     born_ns: int
-    pieces: dict[int, bytes] = field(default_factory=dict)
+    pieces: dict[int, IpPacket] = field(default_factory=dict)
     length: int | None = None
+    carried: int = 0
     held: int = 0
 
 
@@ -28,57 +31,82 @@ class Reassembly:
 
     def __init__(self) -> None:
         self._partial: dict[Key, Partial] = {}
+        self.held = 0
 
-    def add(self, packet: IpPacket, now_ns: int) -> IpPacket | None:
-        """The whole packet once this was the last piece missing.
+    def add(self, packet: IpPacket, now_ns: int) -> list[IpPacket] | None:
+        """All pieces in order, once this was the last one missing.
 
         GuestError, and the datagram is gone, when pieces overlap (RFC 5722) or reach too far.
         """
         fragment = packet.fragment
         if fragment is None:
-            return packet
+            return [packet]
         key = (packet.source, packet.destination, packet.protocol, fragment.identification)
         partial = self._find(key, now_ns)
         end = fragment.offset + packet.length
         if end > IP_MAX_BYTES or (fragment.more and packet.length & 7) or not packet.length:
-            del self._partial[key]
+            self._forget(key)
             raise GuestError(f"a fragment of {packet.length} bytes at {fragment.offset}")
         if fragment.offset in partial.pieces:
             return None
-        partial.pieces[fragment.offset] = bytes(packet.payload)
-        partial.held += packet.length
+        partial.pieces[fragment.offset] = packet
+        partial.carried += packet.length
+        partial.held += len(packet.frame)
+        self.held += len(packet.frame)
         if not fragment.more:
             partial.length = end
-        if len(partial.pieces) > PIECES_MAX or partial.held > (partial.length or IP_MAX_BYTES):
-            del self._partial[key]
+        if len(partial.pieces) > PIECES_MAX or partial.carried > (partial.length or IP_MAX_BYTES):
+            self._forget(key)
             raise GuestError("fragments overlap or are too many")
-        if partial.held != partial.length:
-            return None
-        del self._partial[key]
-        return _whole(packet, partial)
+        if partial.carried == partial.length:
+            self._forget(key)
+            return _in_order(partial)
+        while self.held > HELD_BYTES_MAX:
+            self._forget(next(iter(self._partial)))
+        return None
+
+    def clear(self) -> None:
+        """Forget what is under way."""
+        self._partial.clear()
+        self.held = 0
 
     def _find(self, key: Key, now_ns: int) -> Partial:
         partial = self._partial.get(key)
         if partial is None or now_ns - partial.born_ns > AGE_MAX_NS:
-            self._partial.pop(key, None)
+            self._forget(key)
             if len(self._partial) >= DATAGRAMS_MAX:
-                del self._partial[next(iter(self._partial))]
+                self._forget(next(iter(self._partial)))
             partial = self._partial[key] = Partial(now_ns)
         return partial
 
+    def _forget(self, key: Key) -> None:
+        gone = self._partial.pop(key, None)
+        if gone is not None:
+            self.held -= gone.held
 
-def _whole(packet: IpPacket, partial: Partial) -> IpPacket:
-    at = 0
-    for offset in sorted(partial.pieces):
-        if offset != at:
-            raise GuestError("fragments overlap")
-        at += len(partial.pieces[offset])
-    data = b"".join(partial.pieces[offset] for offset in sorted(partial.pieces))
-    header = packet.frame[packet.network_at : packet.start]
-    return packet._replace(
+
+def joined(pieces: list[IpPacket]) -> IpPacket:
+    """The datagram that consecutive pieces make up."""
+    first = pieces[0]
+    if first.fragment is None:
+        return first
+    data = b"".join(piece.payload for piece in pieces)
+    header = first.frame[first.network_at : first.start]
+    return first._replace(
         frame=header + data,
         network_at=0,
         start=len(header),
         end=len(header) + len(data),
         fragment=None,
     )
+
+
+def _in_order(partial: Partial) -> list[IpPacket]:
+    """GuestError when pieces overlap, and so leave a gap elsewhere."""
+    at, found = 0, []
+    for offset in sorted(partial.pieces):
+        if offset != at:
+            raise GuestError("fragments overlap")
+        found.append(partial.pieces[offset])
+        at += partial.pieces[offset].length
+    return found

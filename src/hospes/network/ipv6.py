@@ -10,7 +10,8 @@ from hospes.network.packet import HOP_LIMIT, Fragment, IpPacket
 HEADER_BYTES: Final = 40
 EXTENSIONS_MAX: Final = 8
 HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 0, 43, 44, 60
-_SKIPPED: Final = frozenset({HOP_BY_HOP, ROUTING, DESTINATION})
+EXTENSIONS: Final = frozenset({HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION})
+_SKIPPED: Final = EXTENSIONS - {FRAGMENT}
 _HEADER: Final = struct.Struct(">IHBB16s16s")
 _FRAGMENT: Final = struct.Struct(">BBHI")
 

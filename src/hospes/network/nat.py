@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hospes.base.errors import GuestError
 from hospes.network import arp, ethernet, ipv4, ipv6
 from hospes.network.ethernet import NETWORK_AT
-from hospes.network.fragments import Reassembly
+from hospes.network.fragments import Reassembly, joined
 from hospes.network.icmp_nat import IcmpNat
 from hospes.network.leases import Leases
 from hospes.network.limits import Limits
@@ -91,6 +91,7 @@ class Nat:
         """The guest starts anew: its connections and flows end."""
         self.tcp.reset_all()
         self.udp.reset()
+        self._fragments.clear()
 
     def _frame(self, frame: bytes, now_ns: int) -> bool:
         """False when the frame is of no concern here."""
@@ -114,10 +115,10 @@ class Nat:
         if not known and packet.source not in UNKNOWN_ADDRESSES:
             return False
         if packet.fragment is not None:
-            whole = self._fragments.add(packet, now_ns)
-            if whole is None:
+            pieces = self._fragments.add(packet, now_ns)
+            if pieces is None:
                 return True
-            packet, vouched = whole, False
+            packet, vouched = joined(pieces), False
         protocol = packet.protocol
         if protocol == TCP and known:
             self.tcp.packet(packet, now_ns, vouched=vouched)

@@ -134,6 +134,11 @@ class Plan:
         """The name server."""
         return self.host6(self.hosts.dns) if self.dns else b""
 
+    @property
+    def name_servers(self) -> tuple[bytes, ...]:
+        """Those of both families that are there, packed."""
+        return tuple(filter(None, (self.dns4, self.dns6)))
+
     @cached_property
     def ours(self) -> frozenset[bytes]:
         """Every address that is answered here."""

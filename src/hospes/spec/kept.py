@@ -8,6 +8,8 @@ from hospes.spec.vm import VmSpec
 SPEC_FILE: Final = "machine.json"
 LOCK_FILE: Final = "lock"
 """Locked (flock) by the process that runs the machine; whether it runs is known by nothing else."""
+CHANGE_FILE: Final = "change.lock"
+"""Locked by who changes what was asked for."""
 SOCKET_FILE: Final = "socket"
 CONSOLE_FILE: Final = "console.log"
 OLDER_CONSOLE_FILE: Final = "console.log.1"

@@ -63,7 +63,8 @@ class NetworkSpec:
     the machine is called in a network that it shares ("": as its guest says). Without `mac`, six
     pairs of hexadecimal digits, the card has an address of its own each time. With `allow_host`,
     the guest reaches what listens on the host's own addresses. Every frame is written to the file
-    `capture`, as pcap.
+    `capture`, as pcap. With `firewall`, texts such as `deny:in`, what the card sends and receives
+    is filtered, whatever the network (spec/firewall_rules.py).
     """
 
     kind: NetworkKind = NetworkKind.NONE
@@ -73,6 +74,7 @@ class NetworkSpec:
     capture: Path | None = None
     name: str = ""
     station: str = ""
+    firewall: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_name(parse_network(self.kind), self.name)
@@ -81,6 +83,11 @@ class NetworkSpec:
         if self.kind == NetworkKind.NONE and (useless := self._useless()):
             raise HospesError(f"{useless} without a network; add --network nat")
         self._check_wishes()
+        if self.firewall is not None:
+            # Here, for most machines have no firewall.
+            from hospes.spec.firewall_rules import parse_firewall
+
+            parse_firewall(self.firewall)
         places: set[tuple[object, ...]] = set()
         for published in self.publish:
             check_publication(published)
@@ -116,6 +123,8 @@ class NetworkSpec:
             return f"port {self.publish[0].host_port} cannot be published"
         if self.capture is not None:
             return f"nothing can be captured in {self.capture}"
+        if self.firewall is not None:
+            return "a firewall has nothing to do"
         return "the host is not reached" if self.allow_host else ""
 
 

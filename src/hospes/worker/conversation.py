@@ -11,6 +11,7 @@ from hospes.base.errors import HospesError, PortBusy
 from hospes.base.log import save_crash
 from hospes.machine.life import MachineState
 from hospes.machine.machine import Machine
+from hospes.spec.firewall_rules import firewall_of
 from hospes.spec.kept import Ended, Started
 from hospes.worker import agent_port, messages
 from hospes.worker.agent_port import AgentPort
@@ -58,6 +59,12 @@ class Conversation:
             messages.Publish: lambda asked: self._machine.network.publish(asked.publication),
             messages.Withdraw: lambda asked: self._machine.network.withdraw(asked.publication),
             messages.Published: lambda _: self._machine.network.publications,
+            messages.Guard: self._guard,
+            messages.Firewall: self._firewall,
+            messages.SetLink: lambda asked: self._machine.at_cable(
+                lambda cable: cable.set_link(asked.up)
+            ),
+            messages.LinkUp: lambda _: self._machine.at_cable(lambda cable: cable.is_plugged_in),
         }
 
     def run(self) -> None:
@@ -124,6 +131,14 @@ class Conversation:
             when_s=started.when_s,
             remarks=self._machine.remarks,
         )
+
+    def _guard(self, request: messages.Guard) -> None:
+        rules = firewall_of(request.firewall)
+        self._machine.at_cable(lambda cable: cable.guard(rules))
+
+    def _firewall(self, request: messages.Firewall) -> list[object]:
+        status = self._machine.at_cable(lambda cable: cable.firewall)
+        return [] if status is None else [status]
 
     def _wait(self, request: messages.Wait) -> Ended:
         """Wait for the end, or for the client to lose patience."""

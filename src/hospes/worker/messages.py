@@ -85,9 +85,30 @@ class Published(Request, frozen=True):
     """Answered by the Publications there are."""
 
 
+class Guard(Request, frozen=True):
+    """Filter what the network card sends and receives by these rules, or no more."""
+
+    firewall: tuple[str, ...] | None
+
+
+class Firewall(Request, frozen=True):
+    """Answered by the FirewallStatus there is, or by none: a list of up to one."""
+
+
+class SetLink(Request, frozen=True):
+    """Pull the network cable out, or put it back."""
+
+    up: bool
+
+
+class LinkUp(Request, frozen=True):
+    """Is it plugged in? Answered by true or false."""
+
+
 AnyRequest = (
     Info | Stop | Pause | Resume | Statistics | Wait | Console | Port | Done
-    | Publish | Withdraw | Published
+    | Publish | Withdraw | Published | Guard | Firewall
+    | SetLink | LinkUp
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hospes.base.errors import GuestError
-from hospes.devices.backends import DeviceMemory, NetworkBackend, Offload
+from hospes.devices.backends import Delaying, DeviceMemory, NetworkBackend, Offload
 from hospes.devices.virtio.function import DRIVER_OK, VirtioFunction
 from hospes.devices.virtio.net_control import (
     CTRL_GUEST_OFFLOADS,
@@ -101,6 +101,7 @@ class VirtioNet(VirtioFunction):
         if len(mac) != MAC_BYTES or not MTU_MIN <= (mtu or MTU_MAX) <= MTU_MAX:
             raise ValueError(f"a network card cannot have address {mac.hex()} and MTU {mtu}")
         self._network, self._mac = network, mac
+        self._delaying = network if isinstance(network, Delaying) else None
         self._pairs, self._mtu = pairs, mtu
         self._told: int | None = None
         self.counts = NetCounts()
@@ -110,6 +111,11 @@ class VirtioNet(VirtioFunction):
         self.own_features |= CSUM | GUEST_CSUM | HOST_TSO4 | HOST_TSO6 | GUEST_TSO4 | GUEST_TSO6
         self.own_features |= MRG_RXBUF | CTRL_VQ | CTRL_RX | CTRL_VLAN | CTRL_MAC_ADDR
         self.own_features |= CTRL_GUEST_OFFLOADS | MQ * (pairs > 1)
+
+    def plug(self, network: NetworkBackend) -> None:
+        """Have the cable in another place from here on; frames that are held still arrive."""
+        self._network, self._told = network, None
+        self._delaying = network if isinstance(network, Delaying) else None
 
     def reset(self) -> None:
         """Settings are gone, and frames that waited for buffers; counts stay."""
@@ -150,6 +156,8 @@ class VirtioNet(VirtioFunction):
     def tick(self) -> None:
         """The link's state, what was too much for one step, and frames that have come."""
         self._follow_link()
+        if self._delaying is not None:
+            self._delaying.tick()
         if not self.running:
             return
         self._agree()
@@ -162,7 +170,9 @@ class VirtioNet(VirtioFunction):
         """At once if there is something to send or to receive."""
         if self.link_up != self._network.link_up:
             return 0
-        return 0 if self.running and (self.busy or self._can_receive()) else None
+        if self.running and (self.busy or self._can_receive()):
+            return 0
+        return None if self._delaying is None else self._delaying.due_in_ns()
 
     @property
     def _control_queue(self) -> int:

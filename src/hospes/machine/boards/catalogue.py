@@ -82,7 +82,9 @@ def make_network_card(fit: Fit) -> VirtioFunction:
     if cable is None:
         raise ValueError("a machine with a network card has no cable")
     pairs = min(fit.cpus, NETWORK_PAIRS_MAX)
-    return VirtioNet(fit.memory, cable.network, cable.mac, pairs=pairs)
+    card = VirtioNet(fit.memory, cable.end, cable.mac, pairs=pairs)
+    cable.attach(card)
+    return card
 
 
 def with_vsock(spec: VmSpec) -> bool:

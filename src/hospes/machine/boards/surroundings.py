@@ -37,6 +37,14 @@ class BoardDisk(Protocol):
         ...
 
 
+class Pluggable(Protocol):
+    """A network card."""
+
+    def plug(self, network: NetworkBackend, /) -> None:
+        """Have the cable in another place from here on."""
+        ...
+
+
 class BoardNetwork(Protocol):
     """What a network card is plugged into, and the card's address."""
 
@@ -46,8 +54,12 @@ class BoardNetwork(Protocol):
         ...
 
     @property
-    def network(self) -> NetworkBackend:
+    def end(self) -> NetworkBackend:
         """Where frames go."""
+        ...
+
+    def attach(self, card: Pluggable, /) -> None:
+        """The card, which may be plugged in elsewhere later."""
         ...
 
 

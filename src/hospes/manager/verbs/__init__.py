@@ -6,7 +6,8 @@ from typing import Final
 from hospes.manager.verb import Verb, verbs_of
 
 MODULES: Final = (
-    "run", "machines", "guest", "sockets", "ports", "networks", "images", "disk", "doctor", "show",
+    "run", "machines", "guest", "sockets", "ports", "networks", "firewall", "link", "images",
+    "disk", "doctor", "show",
 )  # fmt: skip
 """Where they are, in the order in which they are shown.
 

@@ -50,6 +50,7 @@ def run(
     network: Annotated[str, NETWORK_HELP] = "none",
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
     allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
+    firewall: Annotated[list[str] | None, "rules, as deny:in,allow:in:tcp:80,out:*.lan"] = None,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
     vsock: Annotated[Path | None, "a Unix socket to make, which leads to its vsock ports"] = None,
     user: Annotated[str | None, "a shell of this user in place of the console"] = None,
@@ -81,7 +82,7 @@ def run(
         engine=engine,
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
-        network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host),
+        network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host, firewall),
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:

@@ -1,0 +1,1 @@
+"""A machine's firewall: what passes between its network card and whatever the cable leads to."""
