@@ -167,6 +167,26 @@ class NetworkBackend(Protocol):
         ...
 
 
+class FolderBackend(Protocol):
+    """A folder of the host, asked in messages of 9P2000.L by an Executor's threads."""
+
+    def answer(self, message: bytes, room: int, /) -> bytes:
+        """The answer to one message, which has at most room bytes (11 or more)."""
+        ...
+
+    def reset(self) -> None:
+        """The driver is gone, and with it all that it held."""
+        ...
+
+    def save(self) -> bytes:
+        """What the driver holds, to go on with after `load`."""
+        ...
+
+    def load(self, data: bytes, /) -> None:
+        """Go on where another one was; HospesError if that is not what `save` gave."""
+        ...
+
+
 class Executor(Protocol):
     """Does jobs beside the machine's thread, which looks again after each.
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from hospes.base.progress import Progress, silent
 from hospes.guests.store import OWN_AGENT, QEMU_AGENT, Image
 from hospes.guests.terminals import fit_terminal
+from hospes.guests.volumes import init_words, systemd_words
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_network, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.volume import VolumeSpec, parse_volume
 
 if TYPE_CHECKING:
     from hospes.guests.debian_recipe import Driver
@@ -38,6 +40,7 @@ def describe(
     publish: Sequence[str] = (),
     capture: str | Path | None = None,
     allow_host: bool = False,
+    volumes: Sequence[str | VolumeSpec] = (),
     own_root: bool = False,
     progress: Progress = silent,
     driver: "Driver | None" = None,
@@ -52,7 +55,9 @@ def describe(
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. A `network` is
     `none` or `nat`, where `publish` has ports of the guest's for the host, such as `8080:80`, all
     that passes is written to the file `capture`, and with `allow_host` the guest reaches the host
-    itself as 10.0.2.2. An image's root disk is the first one, with what is written gone at the end;
+    itself as 10.0.2.2. `volumes` are folders of the host for the guest, texts such as `./src:/src`
+    or `/data:/data:ro`; an image's guest mounts them itself, another one by the tags `volume0` and
+    so on. An image's root disk is the first one, with what is written gone at the end;
     with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in which
     such an image is made.
     """
@@ -64,6 +69,7 @@ def describe(
     elif publish or capture or allow_host:
         raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
     wanted["network"] = network
+    wanted["volumes"] = tuple(_volume(volume) for volume in volumes)
     wanted["allow"] = tuple(Path(place) for place in allow)
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
@@ -87,9 +93,11 @@ def _with_image(
     manifest, disks = found.manifest, wanted["disks"]
     words = [manifest.append]
     if found.disk is None:
-        words += _words(disks, agent, wanted["network"])
-    elif not own_root:
-        disks = (DiskSpec(base=found.disk), *disks)
+        words += [*_words(disks, agent, wanted["network"]), *init_words(wanted["volumes"])]
+    else:
+        words += systemd_words(wanted["volumes"])
+        if not own_root:
+            disks = (DiskSpec(base=found.disk), *disks)
     words.append(wanted["append"])
     return {
         "kernel": found.kernel,
@@ -140,3 +148,7 @@ def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
     if isinstance(wanted, str):
         return parse_disk(wanted)
     return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
+
+
+def _volume(wanted: str | VolumeSpec) -> VolumeSpec:
+    return parse_volume(wanted) if isinstance(wanted, str) else wanted

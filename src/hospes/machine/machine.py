@@ -21,6 +21,7 @@ from hospes.machine.boot import FindBoot, boot_files
 from hospes.machine.cable import Cable, OpenNetwork, Publishing, plug_in, publishing
 from hospes.machine.console import Console
 from hospes.machine.disks import Disks
+from hospes.machine.folders import Folders
 from hospes.machine.life import Ending, EndKind, MachineState
 from hospes.machine.mailbox import Mailbox
 from hospes.machine.ports import Ports
@@ -77,11 +78,13 @@ class Machine:
         self._system: System | None = None
         self._disks = Disks(spec.disks, self._mailbox.ring, spec.allow, on_remark)
         self._cable: Cable | None = None
+        self._folders: Folders | None = None
         entropy = entropy or HostEntropy()
         try:
             self._cable = plug_in(
                 spec.network, open_network, self._mailbox.ring, self._disks.report, entropy
             )
+            self._folders = Folders(spec.volumes, self._mailbox.ring, self._disks.report)
             self._outside = Outside(
                 clock or HostClock(),
                 entropy,
@@ -90,6 +93,7 @@ class Machine:
                 progress,
                 self._disks.all,
                 self._cable,
+                self._folders.all,
             )
             self._system = self._power_on()
         except BaseException:
@@ -377,6 +381,8 @@ class Machine:
         try:
             if self._cable is not None:
                 self._cable.network.close()
+            if self._folders is not None:
+                self._folders.close()
         finally:
             self._disks.close()
 

@@ -29,6 +29,7 @@ from hospes.machine.cable import Cable
 from hospes.machine.console import Console
 from hospes.machine.disks import Disk
 from hospes.machine.engines import Engines
+from hospes.machine.folders import Folder
 from hospes.machine.mmio import Mmio
 from hospes.machine.platform import SbiPlatform
 from hospes.machine.statistics import Statistics
@@ -61,6 +62,7 @@ class Outside:
     progress: Progress = silent
     disks: Sequence[Disk] = ()
     cable: Cable | None = None
+    folders: Sequence[Folder] = ()
 
 
 class System:
@@ -99,6 +101,7 @@ class System:
             ports=[self._port(number) for number in range(spec.cpus)],
             disks=outside.disks,
             cable=outside.cable,
+            folders=outside.folders,
         )
         board = virt.build(spec, files, surroundings)
         board.load(self.memory)

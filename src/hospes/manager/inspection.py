@@ -25,6 +25,7 @@ class Inspected:
     cpus: int
     engine: str
     disks: tuple[str, ...]
+    volumes: tuple[str, ...]
     agent: str | None
     process: int | None
     started: str | None
@@ -51,6 +52,7 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
         cpus=spec.cpus,
         engine=spec.engine,
         disks=tuple(str(disk.path) for disk in spec.disks),
+        volumes=tuple(f"{one.host} at {one.place}" for one in spec.volumes),
         agent=(started.agent or None) if started else None,
         process=started.process if started and machine.runs else None,
         started=moment(started.when_s) if started else None,

@@ -94,6 +94,7 @@ def boot_of(
             interrupts=spec.interrupts,
             allow=spec.allow,
             network=spec.network,
+            volumes=spec.volumes,
             agent=agent == OWN_AGENT,
             own_root=(machine.path / ROOT_FILE).exists(),
             progress=progress,

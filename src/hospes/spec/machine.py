@@ -8,6 +8,7 @@ import msgspec
 from hospes.spec.disk import DiskSpec
 from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
+from hospes.spec.volume import VolumeSpec
 
 SPEC_FILE: Final = "machine.json"
 LOCK_FILE: Final = "lock"
@@ -43,6 +44,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     interrupts: InterruptKind | None = None
     allow: tuple[Path, ...] = ()
     network: NetworkSpec = NO_NETWORK
+    volumes: tuple[VolumeSpec, ...] = ()
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
 from hospes.spec.net import NetworkKind
 from hospes.spec.vm import EngineKind, InterruptKind
+from hospes.spec.volume import parse_volume
 
 if TYPE_CHECKING:
     from hospes.spec.machine import MachineSpec
@@ -24,6 +25,9 @@ ImageName = Annotated[
 ]
 DiskTexts = Annotated[
     list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
+]
+Volumes = Annotated[
+    list[str] | None, "a folder of the host, where the guest has it, and ro, as ./src:/src:ro", "-v"
 ]
 Allowed = Annotated[
     list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
@@ -51,6 +55,7 @@ def run(
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
     allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
+    volume: Volumes = None,
     user: Annotated[str | None, "a shell of this user in place of the console"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -81,6 +86,7 @@ def run(
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
         network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host),
+        volumes=tuple(map(parse_volume, volume or ())),
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
