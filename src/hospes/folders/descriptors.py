@@ -99,6 +99,7 @@ class Descriptors:
         self._lock = threading.RLock()
         self._root, self._limit = root, limit
         self._root_held = Held(descriptor, self._lock)
+        self._closed = False
         self._held: OrderedDict[tuple[Node, int], Held] = OrderedDict()
 
     def __len__(self) -> int:
@@ -183,9 +184,12 @@ class Descriptors:
     def close_everything(self) -> None:
         """The end, the root's included."""
         with self._lock:
-            for held in (*self._held.values(), self._root_held):
-                self._end(held)
-            self._held.clear()
+            held, self._held = self._held, OrderedDict()
+            for one in held.values():
+                self._end(one)
+            if not self._closed:
+                self._end(self._root_held)
+            self._closed = True
 
     def _end(self, held: Held) -> None:
         """Close it now, or when the last who uses it has done so."""

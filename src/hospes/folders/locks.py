@@ -14,7 +14,7 @@ SUCCESS, BLOCKED, ERROR = 0, 1, 2
 """What came of asking for one."""
 END: Final = (1 << 63) - 1
 """Where a lock ends that reaches to the file's end, wherever that will be."""
-LOCKS_MAX: Final = 1024
+LOCKS_MAX: Final = 256
 """Of one file."""
 
 Owner = tuple[bytes, int]

@@ -92,7 +92,9 @@ def restored(session: Session, state: FolderState) -> None:
 
 def _fid_state(session: Session, fid: Fid, room: int) -> FidState:
     node, content, mode = fid.node, None, 0
+    names = node.names
     if node.is_lost:
+        names = ()
         try:
             content = session.tree.content(node, room)
             mode = session.tree.status(node).mode
@@ -107,7 +109,7 @@ def _fid_state(session: Session, fid: Fid, room: int) -> FidState:
         if lock.fid == fid.number
     )
     return FidState(
-        fid.number, fid.uid, node.names, *node.identity, fid.access, fid.durable, attribute,
+        fid.number, fid.uid, names, *node.identity, fid.access, fid.durable, attribute,
         content, stat.S_IMODE(mode), locks,
     )  # fmt: skip
 

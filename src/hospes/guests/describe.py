@@ -64,11 +64,7 @@ def describe(
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     plugged = tuple(_disk(disk) for disk in disks)
     wanted |= {"disks": plugged, "interrupts": interrupts, "ports": ports, "balloon": balloon}
-    if not isinstance(network, NetworkSpec):
-        network = network_of(network, publish, capture, allow_host)
-    elif publish or capture or allow_host:
-        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
-    wanted["network"] = network
+    wanted["network"] = _network(network, publish, capture, allow_host)
     wanted["volumes"] = tuple(_volume(volume) for volume in volumes)
     wanted["allow"] = tuple(Path(place) for place in allow)
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
@@ -84,6 +80,16 @@ def describe(
     if memory is not None:
         wanted["memory_bytes"] = parse_size(memory) if isinstance(memory, str) else memory
     return VmSpec(**wanted)
+
+
+def _network(
+    wanted: str | NetworkSpec, publish: Sequence[str], capture: str | Path | None, allow_host: bool
+) -> NetworkSpec:
+    if not isinstance(wanted, NetworkSpec):
+        return network_of(wanted, publish, capture, allow_host)
+    if publish or capture or allow_host:
+        raise ValueError("a NetworkSpec says itself what is published, captured and allowed")
+    return wanted
 
 
 def _with_image(

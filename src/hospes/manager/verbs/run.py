@@ -70,9 +70,7 @@ def run(
     from hospes.guests.describe import network_of
     from hospes.spec.machine import MachineSpec
 
-    terminal = m.terminal
-    if terminal is None:
-        raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
+    terminal = _terminal(m)
     own = kernel is not None or bios is not None
     asked = MachineSpec(
         image=_image(image, command, own, disk),
@@ -96,6 +94,12 @@ def run(
         )  # fmt: skip
     _check_kept(command, user, stats, timeout)
     return _keep(m, terminal, asked, disk or [], wishes, name, detach)
+
+
+def _terminal(m: Manager) -> Terminal:
+    if m.terminal is None:
+        raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
+    return m.terminal
 
 
 def _keep(
