@@ -3,6 +3,7 @@
 import struct
 from collections import deque
 from dataclasses import dataclass, field
+from errno import EIO
 from functools import partial
 from typing import Final
 
@@ -19,8 +20,9 @@ IN_FLIGHT_MAX: Final = 64
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20
 FLUSH: Final = 108
 FLUSHED: Final = 109
+ERROR: Final = 7
 _HEADER: Final = struct.Struct("<IBH")
-_ERROR_BYTES: Final = 11
+_FAILED: Final = struct.Struct("<IBHI")
 
 
 @dataclass(eq=False)
@@ -32,7 +34,7 @@ class FolderRequest:
     message: bytes
     tag: int
     room: int
-    answer: bytes = b""
+    answer: bytes
     after: "set[FolderRequest]" = field(default_factory=set)
 
     @property
@@ -161,12 +163,13 @@ class VirtioFolder(VirtioFunction, _Held):
         """Copy a message and have it answered; a flush is answered here, as it needs no files."""
         if not _HEADER.size <= chain.readable_bytes <= MESSAGE_BYTES_MAX:
             raise GuestError(f"a message of {chain.readable_bytes} bytes to a shared folder")
-        if chain.writable_bytes < _ERROR_BYTES:
+        if chain.writable_bytes < _FAILED.size:
             raise GuestError("a message to a shared folder without room for its answer")
         message = queue.gather(chain, 0, chain.readable_bytes)
         _, kind, tag = _HEADER.unpack_from(message)
         room = min(chain.writable_bytes, MESSAGE_BYTES_MAX)
-        request = FolderRequest(queue.state, chain, message, tag, room)
+        failed = _FAILED.pack(_FAILED.size, ERROR, tag, EIO)
+        request = FolderRequest(queue.state, chain, message, tag, room, failed)
         if kind == FLUSH and len(message) >= _HEADER.size + 2:
             self._begin_flush(request)
         else:
