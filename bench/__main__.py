@@ -10,17 +10,18 @@ from rich.console import Console
 
 from bench.environment import look_around
 from bench.event_program import assemble_events
+from bench.folder_measure import measure_folders
 from bench.guest import linux_guest
 from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
 from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
-from bench.rows import EVENT_ROWS, LINUX_ROWS, MEMORY_ROWS, SYSTEM_ROWS, results
+from bench.rows import EVENT_ROWS, FOLDER_ROWS, LINUX_ROWS, MEMORY_ROWS, SYSTEM_ROWS, results
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "system", "disk")
+PARTS: Final = ("boot", "work", "events", "system", "disk", "folders")
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -69,6 +70,8 @@ def run(wanted: argparse.Namespace) -> int:
             whole = system_guest(directory, ProgressLine(sys.stderr))
             measures.append(measure_system(whole, loads="disk" in parts))
             made_of.append(whole.made_of)
+        if "folders" in parts:
+            measures.append(measure_folders(guest, directory))
         environment = look_around(programs, "; ".join(made_of), rounds)
         tell("Warming up")
         warm_up(programs, guest)
@@ -76,6 +79,7 @@ def run(wanted: argparse.Namespace) -> int:
     tables: Tables = {
         "Start and work": results(LINUX_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
+        "Shared folders": results(FOLDER_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

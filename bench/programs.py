@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.folder_loads import TAG
 from bench.guest import LinuxGuest
 from bench.system_guest import SystemGuest
 from hospes.base.errors import HospesError
@@ -22,13 +23,17 @@ BARE_MEMORY: Final = "1024M"
 
 @dataclass(frozen=True)
 class Program:
-    """One machine program: its command lines for Linux, a raw M-mode image and a whole system."""
+    """One machine program: its command lines for Linux, a raw M-mode image and a whole system.
+
+    `shared` is for Linux with a folder of the host, whose mount tag is `folder_loads.TAG`.
+    """
 
     name: str
     version: str
     linux: Callable[[LinuxGuest, str], list[str]]
     bare: Callable[[Path], list[str]]
     system: Callable[[SystemGuest], list[str]]
+    shared: Callable[[LinuxGuest, Path], list[str]]
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -68,8 +73,12 @@ def qemu() -> Program:
             *(word for disk in disks for word in ("-drive", f"{disk},if=virtio")),
         ]  # fmt: skip
 
+    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
+        options = f"local,path={folder},mount_tag={TAG},security_model=mapped-xattr"
+        return [*linux(guest, guest.append), "-virtfs", options]
+
     number = version[1] if version else "unknown"
-    return Program(QEMU_NAME, number, linux, bare, system)
+    return Program(QEMU_NAME, number, linux, bare, system, shared)
 
 
 def hospes() -> Program:
@@ -98,4 +107,7 @@ def hospes() -> Program:
             "--allow", str(base.parent), *(word for disk in disks for word in ("--disk", disk)),
         ]  # fmt: skip
 
-    return Program(HOSPES_NAME, hospes_version(), linux, bare, system)
+    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
+        return [*linux(guest, guest.append), "--volume", f"{folder}:/shared"]
+
+    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, shared)

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench.event_rows import EVENTS, Event
+from bench.folder_loads import LOADS
 from bench.measure import (
     BOOT,
     MEMORY,
@@ -111,6 +112,9 @@ SYSTEM_ROWS: Final = (
     ),
     Row(SYSTEM_MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE),
 )  # fmt: skip
+FOLDER_ROWS: Final = tuple(
+    Row(one.key, one.title, one.unit, one.scale, rate=True) for one in LOADS
+)
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),
     Row(WORKED_MEMORY, "memory beyond the guest's, after work", "MB", 1 / MEGABYTE),
