@@ -20,6 +20,9 @@ def test_the_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     volume = parse_volume(".:/home/me/:ro,uid=1000,gid=100")
     assert volume == VolumeSpec(tmp_path, "/home/me/", read_only=True, uid=1000, gid=100)
     assert (volume.place, mount_tag(2)) == ("/home/me", "volume2")
+    assert str(volume) == f"{tmp_path}:/home/me:ro,uid=1000,gid=100"
+    assert parse_volume(str(volume)) == VolumeSpec(tmp_path, "/home/me", True, 1000, 100)
+    assert str(parse_volume("/data:/srv:rw")) == "/data:/srv"
 
 
 @pytest.mark.parametrize(

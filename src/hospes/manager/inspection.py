@@ -52,7 +52,7 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
         cpus=spec.cpus,
         engine=spec.engine,
         disks=tuple(str(disk.path) for disk in spec.disks),
-        volumes=tuple(f"{one.host} at {one.place}" for one in spec.volumes),
+        volumes=tuple(str(volume) for volume in spec.volumes),
         agent=(started.agent or None) if started else None,
         process=started.process if started and machine.runs else None,
         started=moment(started.when_s) if started else None,

@@ -43,6 +43,12 @@ class VolumeSpec:
             if not 0 <= number <= ID_MAX:
                 raise HospesError(f"there is no user or group {number}; choose 0 to {ID_MAX}")
 
+    def __str__(self) -> str:
+        """As a user writes it."""
+        options = ["ro"] * self.read_only
+        options += [f"{name}={of}" for name, of in (("uid", self.uid), ("gid", self.gid)) if of]
+        return ":".join((str(self.host), self.place, *([",".join(options)] if options else [])))
+
     @property
     def place(self) -> str:
         """The guest's path, written in one way."""
