@@ -11,6 +11,7 @@ from fuzz.harness import RAM_BASE, RAM_BYTES, Line, Ram, access, damage, main, o
 from fuzz.virtio import restart_queue, scribble, set_up
 from fuzz.virtio_block import Executor, offer_packed, offer_split
 
+from hospes.base.clock import ManualClock
 from hospes.devices.bus import Bus
 from hospes.devices.virtio.folder import (
     IN_FLIGHT_BYTES_MAX,
@@ -64,7 +65,11 @@ def case(chance: random.Random) -> None:
 def talk(chance: random.Random, server: Server) -> None:
     """One machine's life."""
     bus, ram, executor = Bus(), Ram(), Executor(chance)
-    device = VirtioFolder(ram, server, executor, "volume0", packed=chance.random() < 0.7)
+    clock = ManualClock()
+    packed = chance.random() < 0.7
+    device = VirtioFolder(ram, server, executor, "volume0", clock, packed=packed)
+    # On some hosts everything takes long.
+    device._slow_left = chance.choice((0, 1 << 30))
     bus.map("folder", SLOT, VirtioMmio(Line(), device))
     for _ in range(chance.randrange(1, 3)):
         set_up(chance, bus, SLOT, 0)

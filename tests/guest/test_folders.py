@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.ui.programs import hospes
 
 from hospes import Machine
 from hospes.guests.store import Image
@@ -175,6 +176,27 @@ def test_a_link_leads_nowhere_on_the_host(vm: Machine, place: Path) -> None:
     assert run(vm, "cat /src/etc/hostname") == "tiny\n"
     assert vm.run("cat /src/out/secret /src/../secret", SECONDS).exit_code == 1
     run(vm, "rm /src/out /src/etc")
+
+
+def test_a_machine_that_is_kept_has_its_folders_again(tmp_path: Path) -> None:
+    folder, home = tmp_path / "folder", str(tmp_path / "home")
+    folder.mkdir()
+    made = hospes("run", "--name", "kept", "-d", "-v", f"{folder}:/src", HOSPES_HOME=home)
+    assert made.stdout == "kept\n", made.stderr
+    try:
+        for count in ("1", "2"):
+            line = "echo x >>/src/count; wc -l </src/count"
+            done = hospes("exec", "kept", "--", line, HOSPES_HOME=home)
+            assert done.stdout.strip() == count, done.stderr
+            assert hospes("stop", "kept", HOSPES_HOME=home).returncode == 0
+            if count == "1":
+                assert hospes("start", "kept", HOSPES_HOME=home).returncode == 0
+        folder.rename(tmp_path / "elsewhere")
+        refused = hospes("start", "kept", HOSPES_HOME=home)
+        assert refused.returncode == 1
+        assert f"here is no folder {folder} to share" in refused.stderr
+    finally:
+        hospes("rm", "-f", "kept", HOSPES_HOME=home)
 
 
 def test_a_folder_that_goes_away_is_told(tiny: Image, tmp_path: Path) -> None:

@@ -174,6 +174,13 @@ class FolderBackend(Protocol):
         """The answer to one message, which has at most room bytes (11 or more)."""
         ...
 
+    def answer_at_once(self, message: bytes, room: int, /) -> bytes | None:
+        """The answer if that hardly takes time on most hosts; None if it is to be asked for.
+
+        This one is called by the machine's own thread.
+        """
+        ...
+
     def reset(self) -> None:
         """The driver is gone, and with it all that it held."""
         ...

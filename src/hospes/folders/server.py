@@ -42,6 +42,11 @@ _AT_ONCE: Final[MappingProxyType[type, Callable[[Session, Any], bytes]]] = Mappi
         requests.XattrCreate: changing.create_attribute,
     }
 )
+AT_ONCE_BYTES_MAX: Final = 64 << 10
+_READ: Final = requests.NUMBERS[requests.Read]
+_LENGTHY: Final = frozenset(
+    requests.NUMBERS[kind] for kind in (requests.Sync, requests.ReadDirectory, requests.Version)
+)
 _TRANSFERS: Final[MappingProxyType[type, Callable[[Session, Any], content.Transfer]]] = (
     MappingProxyType({requests.Write: content.write, requests.Sync: content.sync})
 )
@@ -78,6 +83,15 @@ class Server:
         if HEADER.size + len(body) > room:
             return reply.error(EMSGSIZE, tag)
         return reply.whole(requests.NUMBERS[type(request)] + 1, tag, body)
+
+    def answer_at_once(self, message: bytes, room: int) -> bytes | None:
+        """The answer to a request about names or little data; None of others, or if it waits."""
+        number = message[4]
+        if number in _LENGTHY or self._lock.locked():
+            return None
+        if max(len(message), room if number == _READ else 0) > AT_ONCE_BYTES_MAX:
+            return None
+        return self.answer(message, room)
 
     def reset(self) -> None:
         """The client is gone."""

@@ -1,8 +1,10 @@
 """A machine's shared folders: opened when it is made, closed at its end, over all power cycles."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from hospes.base.errors import HospesError
 from hospes.machine.disks import DiskThreads
 from hospes.spec.volume import VolumeSpec, mount_tag
 
@@ -56,6 +58,11 @@ def _open(
     ring: Callable[[], None],
     report: Callable[[str], None],
 ) -> Folder:
+    if not hasattr(os, "O_PATH"):
+        raise HospesError(
+            f"the folder {volume.host} cannot be shared, for only Linux can hold a file that it "
+            "has not opened; copy it into the guest"
+        )
     # Here, for most machines have no folder.
     from hospes.folders.descriptors import descriptors_for
     from hospes.folders.host_tree import HostTree

@@ -5,13 +5,17 @@ import struct
 import pytest
 from tests.devices.virtio.test_block import Later
 
+from hospes.base.clock import ManualClock
 from hospes.base.errors import GuestError, HospesError
 from hospes.base.wire import encode, restore
 from hospes.devices.virtio.folder import (
+    AT_ONCE_MAX,
     IN_FLIGHT_BYTES_MAX,
     IN_FLIGHT_MAX,
     MESSAGE_BYTES_MAX,
     MOUNT_TAG,
+    SLOW_MESSAGES,
+    SLOW_NS,
     VirtioFolder,
 )
 from hospes.devices.virtio.mmio import VirtioMmio
@@ -25,7 +29,8 @@ ROOM = 64
 class Echo:
     """Answers with the message itself, its type one more."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock, self.quick, self.takes_ns = clock, False, 0
         self.asked: list[tuple[bytes, int]] = []
         self.resets = 0
         self.held = b"nothing"
@@ -33,6 +38,10 @@ class Echo:
     def answer(self, message: bytes, room: int) -> bytes:
         self.asked.append((message, room))
         return message[:4] + bytes((message[4] + 1,)) + message[5:]
+
+    def answer_at_once(self, message: bytes, room: int) -> bytes | None:
+        self.clock.advance(self.takes_ns)
+        return self.answer(message, room) if self.quick else None
 
     def reset(self) -> None:
         self.resets += 1
@@ -49,9 +58,9 @@ class Echo:
 class Bench:
     """A folder in a slot with its driver; message n uses descriptors from 2 * n on."""
 
-    def __init__(self, ram, line, make_driver) -> None:
-        self.ram, self.line, self.folder, self.later = ram, line, Echo(), Later()
-        self.device = VirtioFolder(ram, self.folder, self.later, "volume0")
+    def __init__(self, ram, line, make_driver, clock: ManualClock) -> None:
+        self.ram, self.line, self.folder, self.later = ram, line, Echo(clock), Later()
+        self.device = VirtioFolder(ram, self.folder, self.later, "volume0", clock)
         self.slot = VirtioMmio(line, self.device)
         self.driver = make_driver(self.slot, 256)
 
@@ -60,14 +69,17 @@ class Bench:
         self.ram.write(self.ram.base + 0x2000, bytes(0x2000))
         self.driver.start(FEATURES, queues=1)
 
-    def offer(self, number: int, tag: int, body: bytes = b"", n: int = 0, room: int = ROOM) -> None:
+    def offer(
+        self, number: int, tag: int, body: bytes = b"", n: int = 0, room: int = ROOM,
+        notify: bool = True,
+    ) -> None:  # fmt: skip
         at = self.driver.buffer(n % 64)
         message = struct.pack("<IBH", 7 + len(body), number, tag) + body
         self.ram.write(at, message)
         self.ram.write(at + 0x800, bytes(ROOM))
         self.driver.describe(0, 2 * n, at, len(message), NEXT, 2 * n + 1)
         self.driver.describe(0, 2 * n + 1, at + 0x800, room, WRITE)
-        self.driver.offer(0, 2 * n)
+        self.driver.offer(0, 2 * n, notify)
 
     def answered(self) -> list[int]:
         """Which messages have come back."""
@@ -82,8 +94,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(ram, wire, make_driver) -> Bench:
-    made = Bench(ram, wire, make_driver)
+def bench(ram, wire, make_driver, clock: ManualClock) -> Bench:
+    made = Bench(ram, wire, make_driver, clock)
     made.start()
     return made
 
@@ -202,13 +214,44 @@ def test_a_pause_waits_for_the_folder(bench: Bench) -> None:
     assert bench.answered() == [0]
 
 
-def test_state_has_what_the_driver_holds(bench: Bench, ram, wire) -> None:
+def test_quick_messages_are_answered_at_once(bench: Bench) -> None:
+    bench.folder.quick = True
+    bench.offer(CLUNK, 5)
+    assert (bench.answered(), bench.answer(), bench.line.level) == ([0], (CLUNK + 1, 5), True)
+    assert bench.later.jobs == []
+    # No more of them in one step than is bearable.
+    for n in range(100):
+        bench.offer(CLUNK, n, n=n, notify=False)
+    bench.driver.reg(0x50, 0)
+    assert len(bench.answered()) == AT_ONCE_MAX
+    while bench.later.jobs:
+        bench.later.run()
+        bench.slot.tick()
+    assert len(bench.answered()) == 100 - AT_ONCE_MAX
+
+
+def test_a_slow_host_is_not_waited_for_again_and_again(bench: Bench) -> None:
+    bench.folder.quick, bench.folder.takes_ns = True, SLOW_NS + 1
+    bench.offer(CLUNK, 1)
+    assert bench.answered() == [0]
+    bench.folder.takes_ns = 0
+    for n in range(SLOW_MESSAGES):
+        bench.offer(CLUNK, n, n=n)
+        assert bench.answered() == []
+        bench.later.run()
+        bench.slot.tick()
+        assert bench.answered() == [n]
+    bench.offer(CLUNK, 1)
+    assert bench.answered() == [0]
+
+
+def test_state_has_what_the_driver_holds(bench: Bench, ram, clock: ManualClock) -> None:
     bench.offer(CLUNK, 1)
     bench.slot.drain()
     bench.folder.held = b"three files"
     saved = encode(bench.device)
-    folder = Echo()
-    other = VirtioFolder(ram, folder, Later(), "volume0")
+    folder = Echo(clock)
+    other = VirtioFolder(ram, folder, Later(), "volume0", clock)
     restore(other, saved)
     assert folder.held == b"three files"
     assert other.queues == bench.device.queues

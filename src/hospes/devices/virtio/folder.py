@@ -7,6 +7,7 @@ from errno import EIO
 from functools import partial
 from typing import Final
 
+from hospes.base.clock import Clock
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory, Executor, FolderBackend
 from hospes.devices.virtio.function import VirtioFunction
@@ -18,6 +19,10 @@ MESSAGE_BYTES_MAX: Final = (1 << 20) + 64
 """What a message may have, either way; the folder agrees with the driver on less."""
 IN_FLIGHT_MAX: Final = 64
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20
+AT_ONCE_MAX: Final = 32
+"""Messages of one step that are answered in it."""
+SLOW_NS: Final = 2_000_000
+SLOW_MESSAGES: Final = 64
 FLUSH: Final = 108
 FLUSHED: Final = 109
 ERROR: Final = 7
@@ -50,10 +55,12 @@ class _Held:
 
 
 class VirtioFolder(VirtioFunction, _Held):
-    """A folder that the guest mounts; messages are answered beside the machine.
+    """A folder that the guest mounts; what takes time is done beside the machine.
 
-    Guest memory and the ring are touched on the machine's thread only: a message is copied out of
-    the ring, given to the executor, and answered by the next `tick`. Answers come in any order. A
+    Most messages are about names and take a host microseconds, much less than to pass them on to
+    another thread and back: those are answered at once, unless the host has shown to be slow. Any
+    other is copied out of the ring, given to the executor, and answered by the next `tick`; guest
+    memory and the ring are touched on the machine's thread only. Answers come in any order. A
     message from before a reset is never answered, and new ones wait until those under way have
     ended. What is held in memory at a time is bounded; more stays in the ring.
     """
@@ -66,11 +73,13 @@ class VirtioFolder(VirtioFunction, _Held):
         folder: FolderBackend,
         executor: Executor,
         tag: str,
+        clock: Clock,
         *,
         packed: bool = True,
     ) -> None:
         self._folder, self._executor = folder, executor
-        self._tag = tag.encode()
+        self._tag, self._clock = tag.encode(), clock
+        self._at_once_left = self._slow_left = 0
         self._begun: set[FolderRequest] = set()
         self._begun_bytes = self._orphans = 0
         self._done: deque[FolderRequest] = deque()
@@ -107,10 +116,13 @@ class VirtioFolder(VirtioFunction, _Held):
     def serve(self, index: int) -> None:
         """Take new messages, at most as many as the queue is long, while there is room for them."""
         queue = self.queue(index)
+        self._at_once_left = AT_ONCE_MAX
         if self._take(queue):
             queue.listen()
         else:
             self._postponed = True
+        if queue.wants_interrupt():
+            self.interrupt_queue(index)
 
     def tick(self) -> None:
         """Answer what has been done, and take messages for which there was no room."""
@@ -168,15 +180,31 @@ class VirtioFolder(VirtioFunction, _Held):
         message = queue.gather(chain, 0, chain.readable_bytes)
         _, kind, tag = _HEADER.unpack_from(message)
         room = min(chain.writable_bytes, MESSAGE_BYTES_MAX)
+        self._used = True
+        if kind != FLUSH and (answer := self._answer_at_once(message, room)):
+            queue.complete(chain, queue.scatter(chain, answer))
+            return
         failed = _FAILED.pack(_FAILED.size, ERROR, tag, EIO)
         request = FolderRequest(queue.state, chain, message, tag, room, failed)
         if kind == FLUSH and len(message) >= _HEADER.size + 2:
             self._begin_flush(request)
         else:
             self._executor.submit(partial(self._carry_out, request))
-        self._used = True
         self._begun.add(request)
         self._begun_bytes += request.held_bytes
+
+    def _answer_at_once(self, message: bytes, room: int) -> bytes | None:
+        """An answer, if there is one without waiting; a host that made us wait is not tried for a
+        while."""
+        if self._slow_left or not self._at_once_left:
+            self._slow_left = max(0, self._slow_left - 1)
+            return None
+        self._at_once_left -= 1
+        begun_ns = self._clock.monotonic_ns()
+        answer = self._folder.answer_at_once(message, room)
+        if self._clock.monotonic_ns() - begun_ns > SLOW_NS:
+            self._slow_left = SLOW_MESSAGES
+        return answer
 
     def _begin_flush(self, flush: FolderRequest) -> None:
         """Answered after what it names, which is soon, for no request ever waits for another."""

@@ -143,6 +143,7 @@ def _folder_line(folder: BoardFolder) -> Virtio:
         # Here, for most machines have no folder.
         from hospes.devices.virtio.folder import VirtioFolder
 
-        return VirtioFolder(fit.memory, folder.backend, folder.executor, folder.tag)
+        clock = fit.outside.clock
+        return VirtioFolder(fit.memory, folder.backend, folder.executor, folder.tag, clock)
 
     return Virtio(folder.tag, make)
