@@ -22,7 +22,9 @@ MEBIBYTES = 8
 OPERATIONS = """
 x=$1; state=$2
 cd $x
-for i in $(seq 400); do
+i=0
+while [ $i -lt 300 ]; do
+	i=$((i + 1))
 	state=$(((state * 1103515245 + 12345) % 2147483648))
 	a=f$((state / 8 % 6)) b=d$((state / 64 % 3)) c=f$((state / 256 % 6))
 	case $((state / 65536 % 14)) in
@@ -39,7 +41,7 @@ for i in $(seq 400); do
 	10) dd if=$a of=$c bs=7 seek=$((state / 1048576 % 50)) conv=notrunc ;;
 	11) chmod 7$((state / 1048576 % 8))5 $a ;;
 	12) rm -r $b ;;
-	13) cp -r $b $c ;;
+	13) cp $a $c ;;
 	esac
 done 2>/dev/null >/dev/null
 find . | sort

@@ -21,8 +21,9 @@ IN_FLIGHT_MAX: Final = 64
 IN_FLIGHT_BYTES_MAX: Final = 8 << 20
 AT_ONCE_MAX: Final = 32
 """Messages of one step that are answered in it."""
-SLOW_NS: Final = 2_000_000
-SLOW_MESSAGES: Final = 64
+SLOW_NS: Final = 20_000_000
+"""More than a scheduler with much to do takes from us; a disk that turns does."""
+SLOW_MESSAGES: Final = 32
 FLUSH: Final = 108
 FLUSHED: Final = 109
 ERROR: Final = 7
