@@ -15,7 +15,7 @@ from hospes.guests.store import Image
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("tiny")]
 
 SECONDS = 120.0
-FILES = 1_000
+FILES = 500
 MANY_FILES = 100_000
 MEBIBYTES = 8
 # Each line is an operation on files called by few names; the loop's own state is in the shell.
