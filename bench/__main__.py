@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.environment import look_around
 from bench.event_program import assemble_events
+from bench.folder_measure import measure_folders
 from bench.guest import linux_guest
 from bench.measure import Measure, in_turn, measure_events, measure_linux, warm_up
 from bench.network_measure import measure_network, network_files
@@ -18,6 +19,7 @@ from bench.programs import hospes, qemu
 from bench.report import WIDTH_WITHOUT_TERMINAL, Tables, as_json, show, write_document
 from bench.rows import (
     EVENT_ROWS,
+    FOLDER_ROWS,
     LINUX_ROWS,
     MEMORY_ROWS,
     NETWORK_ROWS,
@@ -32,7 +34,9 @@ from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
 from hospes.ui.progress import ProgressLine
 
-PARTS: Final = ("boot", "work", "events", "network", "switch", "vsock", "system", "disk")
+PARTS: Final = (
+    "boot", "work", "events", "network", "switch", "vsock", "folders", "system", "disk",
+)  # fmt: skip
 ROUNDS: Final = 5
 QUICK_SCALE: Final = 0.3
 REPETITIONS: Final = 15
@@ -91,6 +95,8 @@ def run(wanted: argparse.Namespace) -> int:
             whole = system_guest(directory, progress)
             measures.append(measure_system(whole, loads="disk" in parts))
             made_of.append(whole.made_of)
+        if "folders" in parts:
+            measures.append(measure_folders(guest, directory))
         environment = look_around(programs, "; ".join(made_of), rounds)
         tell("Warming up")
         warm_up(programs, guest)
@@ -100,6 +106,7 @@ def run(wanted: argparse.Namespace) -> int:
         "User-mode network": results(NETWORK_ROWS, samples),
         "Two guests in one network": results(SWITCH_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
+        "Shared folders": results(FOLDER_ROWS, samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.folder_loads import TAG
 from bench.guest import LinuxGuest
 from bench.system_guest import SystemGuest
 from hospes.base.errors import HospesError
@@ -29,6 +30,7 @@ class Program:
     `nat` is added for a card on user-mode NAT, where 10.0.2.2 leads to the host's loopback.
     `cabled` is Linux in a network with another one, which has the first of the two ready; both are
     given the same directory.
+    `shared` is for Linux with a folder of the host, whose mount tag is `folder_loads.TAG`.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Program:
     system: Callable[[SystemGuest], list[str]]
     nat: tuple[str, ...]
     cabled: Callable[[LinuxGuest, str, Path, bool], list[str]]
+    shared: Callable[[LinuxGuest, Path], list[str]]
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -82,9 +85,13 @@ def qemu() -> Program:
         card = f"virtio-net-pci,romfile=,netdev=net,mac={FIRST_CARD if first else SECOND_CARD}"
         return [*linux(guest, append), "-netdev", f"stream,id=net,{cable}", "-device", card]
 
+    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
+        options = f"local,path={folder},mount_tag={TAG},security_model=mapped-xattr"
+        return [*linux(guest, guest.append), "-virtfs", options]
+
     number = version[1] if version else "unknown"
     nat = ("-netdev", "user,id=nat", "-device", "virtio-net-pci,netdev=nat,romfile=")
-    return Program(QEMU_NAME, number, linux, bare, system, nat, cabled)
+    return Program(QEMU_NAME, number, linux, bare, system, nat, cabled, shared)
 
 
 def hospes() -> Program:
@@ -120,5 +127,8 @@ def hospes() -> Program:
             subprocess.run(create, stdout=subprocess.DEVNULL, check=True)
         return [*home, *linux(guest, append), "--network", f"switch:{NETWORK}"]
 
+    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
+        return [*linux(guest, guest.append), "--volume", f"{folder}:/shared"]
+
     nat = ("--network", "nat", "--allow-host")
-    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat, cabled)
+    return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat, cabled, shared)

@@ -6,6 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench.event_rows import EVENTS, Event
+from bench.folder_loads import LOADS
 from bench.measure import (
     BOOT,
     MEMORY,
@@ -127,6 +128,9 @@ NETWORK_ROWS: Final = (
 SWITCH_ROWS: Final = (
     Row(STREAM, "a stream from guest to guest", "MB/s", 1 / MEGABYTE, rate=True),
     Row(SWITCH_PING, "a ping from guest to guest", "ms", 1000),
+)
+FOLDER_ROWS: Final = tuple(
+    Row(one.key, one.title, one.unit, one.scale, rate=True) for one in LOADS
 )
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),

@@ -62,7 +62,7 @@ def test_the_modules_carry_debian_s_signature(files: dict[str, Entry]) -> None:
 
 
 def test_it_stays_small(image: Image) -> None:
-    assert image.manifest.files["initrd"].size < 4 << 20
+    assert image.manifest.files["initrd"].size < 9 << 19
 
 
 def test_later_uses_need_no_apt(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from hospes.isa.riscv.profile import RV64
 from hospes.machine.machine import Machine
 from hospes.spec.disk import DiskSpec
 from hospes.spec.vm import EngineKind, InterruptKind, VmSpec
+from hospes.spec.volume import VolumeSpec
 
 BASE = 0x8000_0000
 KERNEL = 0x8020_0000
@@ -41,10 +42,12 @@ def bare_machine(
     restart: bool = True,
     disks: tuple[DiskSpec, ...] = (),
     ports: bool = False,
+    volumes: tuple[VolumeSpec, ...] = (),
 ) -> Machine:
     """A machine that runs a program in M-mode at 0x8000_0000."""
     files = BootFiles(firmware=executable(source, BASE, symbols))
-    return Machine(replace(_spec(cpus, engine), disks=disks, ports=ports), files, restart=restart)
+    spec = replace(_spec(cpus, engine), disks=disks, ports=ports, volumes=volumes)
+    return Machine(spec, files, restart=restart)
 
 
 def kernel_machine(

@@ -73,6 +73,26 @@ def test_a_corrupt_initrd(kernel: Path, tmp_path: Path) -> None:
     assert "cpio" in refusal("run", "--kernel", str(kernel), "--initrd", str(path))
 
 
+@pytest.mark.parametrize(
+    ("volume", "sentence"),
+    [
+        ("/no/such:/src", "here is no folder /no/such to share"),
+        ("/etc/passwd:/src", "/etc/passwd is not a folder"),
+        ("/tmp", "'/tmp' does not say what to share"),
+        ("/tmp:/src:fast", "shared folder '/tmp:/src:fast' has 'fast'"),
+        ("/tmp:src", "write a path that begins with /"),
+    ],
+)
+def test_a_folder_that_cannot_be_shared(kernel: Path, volume: str, sentence: str) -> None:
+    assert sentence in refusal("run", "--kernel", str(kernel), "--volume", volume)
+
+
+def test_two_folders_in_one_place(kernel: Path) -> None:
+    words = ("--volume", "/tmp:/src", "-v", "/etc:/src")
+    said = refusal("run", "--kernel", str(kernel), *words)
+    assert "folders /tmp and /etc cannot both be at /src" in said
+
+
 @pytest.mark.parametrize("words", [["run"], ["images", "pull"], ["images", "rm"]])
 def test_an_unknown_image(words: list[str]) -> None:
     assert "There is no image 'atlantis'" in refusal(*words, "atlantis")

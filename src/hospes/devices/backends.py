@@ -254,6 +254,33 @@ class Delaying(Protocol):
         ...
 
 
+class FolderBackend(Protocol):
+    """A folder of the host, asked in messages of 9P2000.L by an Executor's threads."""
+
+    def answer(self, message: bytes, room: int, /) -> bytes:
+        """The answer to one message, which has at most room bytes (11 or more)."""
+        ...
+
+    def answer_at_once(self, message: bytes, room: int, /) -> bytes | None:
+        """The answer if that hardly takes time on most hosts; None if it is to be asked for.
+
+        This one is called by the machine's own thread.
+        """
+        ...
+
+    def reset(self) -> None:
+        """The driver is gone, and with it all that it held."""
+        ...
+
+    def save(self) -> bytes:
+        """What the driver holds, to go on with after `load`."""
+        ...
+
+    def load(self, data: bytes, /) -> None:
+        """Go on where another one was; HospesError if that is not what `save` gave."""
+        ...
+
+
 class Executor(Protocol):
     """Does jobs beside the machine's thread, which looks again after each.
 

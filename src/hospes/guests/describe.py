@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from hospes.base.progress import Progress, silent
 from hospes.guests import agent_kinds
 from hospes.guests.terminals import fit_terminal
+from hospes.guests.volumes import init_words, systemd_words
 from hospes.spec.disk import DiskSpec, VirtioBus, parse_disk
 from hospes.spec.net import NetworkKind, NetworkSpec, parse_attachment, parse_publication
 from hospes.spec.size import parse_size
 from hospes.spec.vm import EngineKind, VmSpec
+from hospes.spec.volume import VolumeSpec, parse_volume
 from hospes.spec.vsock import VsockSpec, new_cid
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def describe(
     capture: str | Path | None = None,
     allow_host: bool = False,
     firewall: str | Sequence[str] | None = None,
+    volumes: Sequence[str | VolumeSpec] = (),
     vsock: bool | str | Path | VsockSpec = False,
     own_root: bool = False,
     progress: Progress = silent,
@@ -54,16 +57,18 @@ def describe(
     paths or texts such as `data.qcow2`, `old.img,format=raw,bus=mmio` or `size=20G`; their
     backing files may lie in the directories `allow`, besides their own. With `ports`, the guest
     has named ports for `Machine.open_port`; with `balloon`, `Machine.balloon` works. The `network`
-    and what goes with it is as `network_of` says. With `vsock`, `Machine.vsock` works, and with a
-    path, Unix sockets there. An image's root disk is the first one, with what is written gone at
-    the end; with `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in
-    which it is made.
+    and what goes with it is as `network_of` says. `volumes` are folders of the host for the guest,
+    such as `./src:/src` or `/data:/data:ro`; an image's guest mounts them itself, another one by
+    the tags `volume0` and so on. With `vsock`, `Machine.vsock` works, and with a path, Unix sockets
+    there. An image's root disk is the first one, with what is written gone at the end; with
+    `own_root`, the first of `disks` stands in for it. The `driver` runs the guest in which it is
+    made.
     """
     wanted: dict[str, Any] = {"cpus": cpus, "engine": engine, "bios": bios and Path(bios)}
     wanted |= {"disks": tuple(map(_disk, disks)), "ports": ports, "balloon": balloon}
     wanted["network"] = _network(network, publish, capture, allow_host, firewall)
     wanted |= {"vsock": _vsock(vsock), "interrupts": interrupts}
-    wanted["allow"] = tuple(map(Path, allow))
+    wanted |= {"volumes": tuple(map(_volume, volumes)), "allow": tuple(map(Path, allow))}
     wanted |= {"append": append, "initrd": initrd and Path(initrd)}
     if kernel is None and bios is None and image is not None:
         # Here, for it costs a machine with a kernel of the user's own a part of its start.
@@ -86,9 +91,11 @@ def _with_image(
     manifest, disks = found.manifest, wanted["disks"]
     words = [manifest.append]
     if found.disk is None:
-        words += _words(disks, agent, wanted["network"])
-    elif not own_root:
-        disks = (DiskSpec(base=found.disk), *disks)
+        words += [*_words(disks, agent, wanted["network"]), *init_words(wanted["volumes"])]
+    else:
+        words += systemd_words(wanted["volumes"])
+        if not own_root:
+            disks = (DiskSpec(base=found.disk), *disks)
     words.append(wanted["append"])
     return {
         "kernel": found.kernel,
@@ -180,3 +187,7 @@ def _disk(wanted: str | Path | DiskSpec) -> DiskSpec:
     if isinstance(wanted, str):
         return parse_disk(wanted)
     return DiskSpec(wanted) if isinstance(wanted, Path) else wanted
+
+
+def _volume(wanted: str | VolumeSpec) -> VolumeSpec:
+    return parse_volume(wanted) if isinstance(wanted, str) else wanted

@@ -12,6 +12,7 @@ ERRORS_PATH: Final = "run/hospes/errors"
 #   hospes.disks        there are disks: have their driver before anything else runs
 #   hospes.mmio         some of them are in MMIO slots: have the slots' driver as well
 #   hospes.network      there is a network card: have its driver before anything else runs
+#   hospes.mount=T:P:O  mount the shared folder with the tag T at the path P, with the options O
 #   hospes.hostname=N   the machine's name instead of the image's
 # A word without a dot, such as TERM=xterm, reaches the shell as an environment variable: the
 # kernel itself sees to that.
@@ -33,6 +34,7 @@ for word in $line; do
 	hospes.disks) disks=virtio_blk ;;
 	hospes.mmio) slots=virtio_mmio ;;
 	hospes.network) network=virtio_net ;;
+	hospes.mount=*) folders="$folders ${word#*=}" ;;
 	hospes.hostname=*) name=${word#*=} ;;
 	hospes.shell) shell=yes ;;
 	esac
@@ -51,6 +53,11 @@ cd /root
 if [ "$disks$network" ]; then
 	modprobe -qa $slots $disks $network
 fi
+for folder in $folders; do
+	options=${folder##*:} place=${folder%:*}
+	mkdir -p "${place#*:}"
+	mount -t 9p -o "$options" "${place%%:*}" "${place#*:}"
+done
 # A pipeline, not "&": what a background job starts would ignore SIGINT.
 if [ -z "$agent" ]; then
 	setsid cttyhack sh -l

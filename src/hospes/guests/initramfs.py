@@ -25,7 +25,8 @@ ACCOUNTS: Final = (
 )
 LEFT_OUT: Final = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/lintian/")
 # Debian's riscv64 kernel has virtio, PCI and the console built
-# in, but not MMIO slots, the entropy device, disks, balloon, network cards and sockets.
+# in, but not MMIO slots, the entropy device, disks, balloon, network cards, shared folders and
+# sockets.
 DRIVERS: Final = (
     "drivers/virtio/virtio_mmio",
     "drivers/char/hw_random/virtio-rng",
@@ -43,6 +44,10 @@ FILE_SYSTEMS: Final = MappingProxyType(
         "fs/mbcache": (),
         "lib/crc16": (),
         "crypto/crc32c_generic": (),
+        "fs/9p/9p": ("net/9p/9pnet", "fs/netfs/netfs"),
+        "fs/netfs/netfs": (),
+        "net/9p/9pnet": (),
+        "net/9p/9pnet_virtio": ("net/9p/9pnet",),
     }
 )
 # Loaded by the kernel when a program makes its first AF_VSOCK socket.
@@ -74,6 +79,8 @@ ALIASES: Final = (
     ("fs-ext3", "ext4"),
     ("fs-ext4", "ext4"),
     ("crypto-crc32c", "crc32c_generic"),
+    ("fs-9p", "9p"),
+    ("9p-virtio", "9pnet_virtio"),
     ("net-pf-40", "vmw_vsock_virtio_transport"),
 )
 

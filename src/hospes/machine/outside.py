@@ -11,6 +11,7 @@ from hospes.base.progress import Progress, silent
 from hospes.devices.backends import CharacterBackend, EntropySource
 from hospes.machine.cable import Cable, Environs, OpenNetwork, plug_in
 from hospes.machine.disks import Disk, Disks
+from hospes.machine.folders import Folder, Folders
 from hospes.machine.sockets import plug_sockets
 from hospes.spec.vm import VmSpec
 
@@ -37,6 +38,7 @@ class Outside:
     progress: Progress = silent
     disks: Sequence[Disk] = ()
     cable: Cable | None = None
+    folders: Sequence[Folder] = ()
     vsock: "VsockHost | None" = None
 
 
@@ -57,4 +59,8 @@ def join_outside(
     vsock = plug_sockets(spec.vsock, environs.ring)
     if vsock is not None:
         closing.callback(vsock.close)
-    return Outside(environs.clock, entropy, *consoles, progress, disks.all, cable, vsock)
+    folders = Folders(spec.volumes, environs.ring, environs.remark)
+    closing.callback(folders.close)
+    return Outside(
+        environs.clock, entropy, *consoles, progress, disks.all, cable, folders.all, vsock
+    )

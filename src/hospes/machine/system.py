@@ -74,6 +74,7 @@ class System:
             disks=outside.disks,
             cable=outside.cable,
             vsock=outside.vsock,
+            folders=outside.folders,
         )
         board = virt.build(spec, files, surroundings)
         board.load(self.memory)

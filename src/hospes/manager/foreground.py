@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from hospes.base import open_files
 from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager, Terminal
 from hospes.manager.ran import Ran
@@ -43,6 +44,8 @@ def run_here(
     """Run a machine that is gone afterwards: its console, a command, or a user's shell."""
     from hospes.api import Machine
 
+    if asked.volumes:
+        open_files.allow_many()
     inside = bool(command) or user is not None
     words = [asked.append, *(guest_words(terminal, inside) if asked.image else [])]
     with seed(asked.image, wishes, m.progress) as extra:
@@ -60,6 +63,7 @@ def run_here(
             allow=asked.allow,
             network=asked.network,
             vsock=vsock or False,
+            volumes=asked.volumes,
             agent=inside,
             progress=m.progress,
             on_remark=terminal.remark,

@@ -28,6 +28,7 @@ class Inspected:
     network: str
     address: str | None
     vsock_cid: int | None
+    volumes: tuple[str, ...]
     agent: str | None
     process: int | None
     started: str | None
@@ -57,6 +58,7 @@ def inspect_machine(machine: MachineDirectory) -> Inspected:
         network=spec.network.text,
         address=(address_of(spec.network) or None) if machine.runs else None,
         vsock_cid=spec.vsock_cid or None,
+        volumes=tuple(str(volume) for volume in spec.volumes),
         agent=(started.agent or None) if started else None,
         process=started.process if started and machine.runs else None,
         started=moment(started.when_s) if started else None,

@@ -107,6 +107,7 @@ def boot_of(
             interrupts=spec.interrupts,
             allow=spec.allow,
             network=replace(spec.network, station=machine.name),
+            volumes=spec.volumes,
             vsock=VsockSpec(spec.vsock_cid or new_cid(), machine.path / VSOCK_FILE),
             agent=agent == agent_kinds.OWN,
             own_root=(machine.path / ROOT_FILE).exists(),

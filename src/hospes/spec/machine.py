@@ -7,6 +7,7 @@ from typing import Final
 from hospes.spec.disk import DiskSpec
 from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.vm import EngineKind, InterruptKind
+from hospes.spec.volume import VolumeSpec
 
 SPEC_VERSION: Final = 1
 
@@ -32,6 +33,7 @@ class MachineSpec:
     allow: tuple[Path, ...] = ()
     network: NetworkSpec = NO_NETWORK
     vsock_cid: int = 0
+    volumes: tuple[VolumeSpec, ...] = ()
 
     @property
     def boots_disk(self) -> bool:

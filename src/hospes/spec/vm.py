@@ -9,10 +9,13 @@ from hospes.base.errors import HospesError
 from hospes.spec.disk import DiskSpec
 from hospes.spec.net import NO_NETWORK, NetworkSpec
 from hospes.spec.size import format_size
+from hospes.spec.volume import VolumeSpec, check_volumes
 from hospes.spec.vsock import VsockSpec
 
 CPUS_MAX: Final = 64
 DISKS_MAX: Final = 24
+DISKS_AND_VOLUMES_MAX: Final = 26
+"""So that there are enough slots for them and for everything else."""
 PAGE_BYTES: Final = 4096
 MEMORY_MIN_BYTES: Final = 1024 * 1024
 MEMORY_MAX_BYTES: Final = 1 << 40
@@ -44,7 +47,8 @@ class VmSpec:
     Backing files of disks may lie in the directories `allow`, besides the disk's own.
     With `ports`, it has a console with many ports (spec/ports.py) for what goes on beside its
     consoles; with `balloon`, the guest can be asked to make do with less memory. It has a network
-    card if `network` is of a kind that has one, and with `vsock` its guest has sockets to the host.
+    card if `network` is of a kind that has one. The guest finds `volumes` by their mount tags, and
+    with `vsock` it has sockets to the host.
     """
 
     kernel: Path | None = None
@@ -61,6 +65,7 @@ class VmSpec:
     ports: bool = False
     balloon: bool = False
     network: NetworkSpec = NO_NETWORK
+    volumes: tuple[VolumeSpec, ...] = ()
     vsock: VsockSpec | None = None
 
     def __post_init__(self) -> None:
@@ -72,7 +77,13 @@ class VmSpec:
         _check_interrupts(self.interrupts, self.bios)
         if len(self.disks) > DISKS_MAX:
             raise HospesError(f"{len(self.disks)} disks cannot be had; ask for up to {DISKS_MAX}")
-
+        check_volumes(self.volumes)
+        together = len(self.disks) + len(self.volumes)
+        if together > DISKS_AND_VOLUMES_MAX:
+            raise HospesError(
+                f"{together} disks and shared folders cannot be had; ask for up to "
+                f"{DISKS_AND_VOLUMES_MAX} together"
+            )
 
     @property
     def interrupt_kind(self) -> InterruptKind:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from hospes.base import open_files
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.base.record import unpack
@@ -44,6 +45,7 @@ class Starter:
 def main() -> int:
     """Hold one machine; the exit code."""
     os.umask(0o077)
+    open_files.allow_many()
     starter = Starter()
     try:
         boot = unpack(sys.stdin.buffer.read(), Boot)

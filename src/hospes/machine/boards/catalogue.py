@@ -18,7 +18,7 @@ from hospes.devices.virtio.console import VirtioConsole
 from hospes.devices.virtio.entropy import VirtioEntropy
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.ports import VirtioPorts
-from hospes.machine.boards.surroundings import BoardDisk, Surroundings
+from hospes.machine.boards.surroundings import BoardDisk, BoardFolder, Surroundings
 from hospes.spec.disk import VirtioBus
 from hospes.spec.net import NetworkKind
 from hospes.spec.ports import PORT_NAMES
@@ -145,10 +145,11 @@ Others find room from 0x1010_0000 to 0x1fff_ffff, and sources from 36 on.
 
 
 def lines_for(spec: VmSpec, outside: Surroundings) -> Iterator[Line]:
-    """What one machine has: the lines it wants, and its disks."""
+    """What one machine has: the lines it wants, its disks and its folders."""
     yield from (line for line in CATALOGUE if line.wanted(spec))
     queues = min(spec.cpus, DISK_QUEUES_MAX)
     yield from (_disk_line(disk, queues) for disk in outside.disks)
+    yield from (_folder_line(folder) for folder in outside.folders)
 
 
 def _disk_line(disk: BoardDisk, queues: int) -> Virtio:
@@ -156,3 +157,14 @@ def _disk_line(disk: BoardDisk, queues: int) -> Virtio:
         return VirtioBlock(fit.memory, disk.device, disk.executor, disk.serial, queues=queues)
 
     return Virtio(disk.name, make, disk.bus or VirtioBus.PCI)
+
+
+def _folder_line(folder: BoardFolder) -> Virtio:
+    def make(fit: Fit) -> VirtioFunction:
+        # Here, for most machines have no folder.
+        from hospes.devices.virtio.folder import VirtioFolder
+
+        clock = fit.outside.clock
+        return VirtioFolder(fit.memory, folder.backend, folder.executor, folder.tag, clock)
+
+    return Virtio(folder.tag, make)

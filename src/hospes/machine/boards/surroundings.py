@@ -1,4 +1,4 @@
-"""What a board is plugged into: memory, harts, clock, consoles, disks, network."""
+"""What a board is plugged into: memory, harts, clock, consoles, disks, network, folders."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from hospes.devices.backends import (
     DiscardableMemory,
     EntropySource,
     Executor,
+    FolderBackend,
     NetworkBackend,
     SocketBackend,
 )
@@ -63,6 +64,25 @@ class BoardNetwork(Protocol):
         ...
 
 
+class BoardFolder(Protocol):
+    """A folder that the guest may mount, by its tag."""
+
+    @property
+    def tag(self) -> str:
+        """Unique, and its device's name."""
+        ...
+
+    @property
+    def backend(self) -> FolderBackend:
+        """The content."""
+        ...
+
+    @property
+    def executor(self) -> Executor:
+        """What carries requests out."""
+        ...
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a board is plugged into; one entry per hart in `lines` and, for AIA, in `ports`."""
@@ -78,4 +98,5 @@ class Surroundings:
     ports: Sequence[MessagePort] = ()
     disks: Sequence[BoardDisk] = ()
     cable: BoardNetwork | None = None
+    folders: Sequence[BoardFolder] = ()
     vsock: SocketBackend | None = None

@@ -12,6 +12,7 @@ from hospes.manager.seed import Wishes
 from hospes.manager.verb import verb
 from hospes.spec.disk import parse_disk
 from hospes.spec.vm import EngineKind, InterruptKind
+from hospes.spec.volume import parse_volume
 
 if TYPE_CHECKING:
     from hospes.spec.machine import MachineSpec
@@ -25,6 +26,9 @@ DiskTexts = Annotated[
     list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
 ]
 NETWORK_HELP: Final = "what its card is joined to: none, nat, switch:NAME, bridge:NAME or tap:NAME"
+Volumes = Annotated[
+    list[str] | None, "a folder of the host, where the guest has it, and ro, as ./src:/src:ro", "-v"
+]
 Allowed = Annotated[
     list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
 ]
@@ -53,6 +57,7 @@ def run(
     firewall: Annotated[list[str] | None, "rules, as deny:in,allow:in:tcp:80,out:*.lan"] = None,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
     vsock: Annotated[Path | None, "a Unix socket to make, which leads to its vsock ports"] = None,
+    volume: Volumes = None,
     user: Annotated[str | None, "a shell of this user in place of the console"] = None,
     stats: Annotated[bool, "print what was counted, at the end"] = False,
     timeout: Annotated[float | None, "stop after so many seconds"] = None,
@@ -67,9 +72,7 @@ def run(
     from hospes.guests.describe import network_of
     from hospes.spec.machine import MachineSpec
 
-    terminal = m.terminal
-    if terminal is None:
-        raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
+    terminal = _terminal(m)
     own = kernel is not None or bios is not None
     asked = MachineSpec(
         image=_image(image, command, own, disk),
@@ -83,6 +86,7 @@ def run(
         interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
         network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host, firewall),
+        volumes=tuple(map(parse_volume, volume or ())),
     )
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
@@ -92,6 +96,12 @@ def run(
         )  # fmt: skip
     _check_kept(command, user, stats, timeout, vsock)
     return _keep(m, terminal, asked, disk or [], wishes, name, detach)
+
+
+def _terminal(m: Manager) -> Terminal:
+    if m.terminal is None:
+        raise HospesError("a machine in the foreground needs a terminal; use hospes.Machine")
+    return m.terminal
 
 
 def _keep(

@@ -1,0 +1,29 @@
+"""How guests are told of shared folders."""
+
+import subprocess
+
+from hospes.guests.init_script import INIT_SCRIPT
+from hospes.guests.volumes import OPTIONS, init_words, systemd_words
+from hospes.spec.volume import parse_volume
+
+VOLUMES = (parse_volume("/a:/src"), parse_volume("/b:/data/b:ro"))
+
+
+def test_systemd() -> None:
+    assert list(systemd_words(VOLUMES)) == [
+        f"systemd.mount-extra=volume0:/src:9p:{OPTIONS},nofail,x-systemd.before=local-fs.target",
+        "systemd.mount-extra=volume1:/data/b:9p:"
+        f"ro,{OPTIONS},nofail,x-systemd.before=local-fs.target",
+    ]
+
+
+def test_our_own_init() -> None:
+    start, end = INIT_SCRIPT.index("for folder in"), INIT_SCRIPT.index("# A pipeline")
+    words = " ".join(word.partition("=")[2] for word in init_words(VOLUMES))
+    stubs = "mkdir() { echo mkdir $*; }; mount() { echo mount $*; }"
+    script = f"{stubs}\nfolders='{words}'\n{INIT_SCRIPT[start:end]}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "mkdir -p /src", f"mount -t 9p -o {OPTIONS} volume0 /src",
+        "mkdir -p /data/b", f"mount -t 9p -o ro,{OPTIONS} volume1 /data/b",
+    ]  # fmt: skip
