@@ -17,6 +17,12 @@ SPIN = """
 again:
     j again
 """
+IDLE = """
+    csrw mie, x0
+again:
+    wfi
+    j again
+"""
 SAY = """
     li t0, UART
     li t1, 'o'

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from tests.manager.verbs.test_machines import refusal
-from tests.ui.programs import SAY, SPIN, bare_metal, hospes
+from tests.ui.programs import IDLE, SAY, bare_metal, hospes
 
 
 def test_it_is_pulled_and_put_back(home: Path, tmp_path: Path) -> None:
-    program = bare_metal(tmp_path / "spin.bin", SAY + SPIN)
+    program = bare_metal(tmp_path / "idle.bin", SAY + IDLE)
     words = ["run", "-d", "--bios", str(program), "--engine", "reference", "--memory", "16M"]
     assert hospes(*words, "--name", "web", "--network", "nat").returncode == 0
     assert hospes("link", "web").stdout == "up\n"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.ui.programs import END, SAY, SPIN, bare_metal, command, hospes
+from tests.ui.programs import END, IDLE, SAY, bare_metal, command, hospes
 from tests.ui.test_foreground import DEADLINE_S, on_a_terminal, read_until
 from tests.worker.homes import workers_of
 
@@ -31,16 +31,16 @@ wait:
 
 
 @pytest.fixture
-def spinning(tmp_path: Path) -> list[str]:
-    """The words for a guest that says ok and spins."""
-    program = bare_metal(tmp_path / "spin.bin", SAY + SPIN)
+def idle(tmp_path: Path) -> list[str]:
+    """The words for a guest that says ok and waits."""
+    program = bare_metal(tmp_path / "idle.bin", SAY + IDLE)
     return ["--bios", str(program), "--engine", "reference", "--memory", "16M"]
 
 
 @pytest.fixture
-def web(home: Path, spinning: list[str]) -> str:
+def web(home: Path, idle: list[str]) -> str:
     """A machine that runs."""
-    done = hospes("run", "--name", "web", "-d", *spinning)
+    done = hospes("run", "--name", "web", "-d", *idle)
     assert (done.returncode, done.stdout, done.stderr) == (0, "web\n", "")
     return "web"
 
@@ -133,13 +133,13 @@ def test_the_same_is_started_again(home: Path, tmp_path: Path) -> None:
     assert hospes("logs", "it").stdout == "okok"
 
 
-def test_a_name_twice(web: str, spinning: list[str]) -> None:
-    assert "a machine 'web' already" in refusal("run", "--name", "web", "-d", *spinning)
+def test_a_name_twice(web: str, idle: list[str]) -> None:
+    assert "a machine 'web' already" in refusal("run", "--name", "web", "-d", *idle)
     assert "is running already" in refusal("start", "web")
 
 
-def test_two_at_once(home: Path, spinning: list[str]) -> None:
-    words = command("run", "--name", "web", "-d", *spinning)
+def test_two_at_once(home: Path, idle: list[str]) -> None:
+    words = command("run", "--name", "web", "-d", *idle)
     both = [subprocess.Popen(words, stderr=subprocess.PIPE) for _ in range(2)]
     said = [process.communicate(timeout=DEADLINE_S)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 1]

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 from tests.machine.test_networks import free_port
 from tests.manager.verbs.test_machines import refusal
-from tests.ui.programs import SAY, SPIN, bare_metal, hospes
+from tests.ui.programs import IDLE, SAY, bare_metal, hospes
 
 from hospes.manager.store import Store
 
 
 @pytest.fixture
 def words(home: Path, tmp_path: Path) -> list[str]:
-    """How a machine with a guest that spins is kept."""
-    program = bare_metal(tmp_path / "spin.bin", SAY + SPIN)
+    """How a machine with a guest that waits is kept."""
+    program = bare_metal(tmp_path / "idle.bin", SAY + IDLE)
     return ["run", "-d", "--bios", str(program), "--engine", "reference", "--memory", "16M"]
 
 

@@ -4,20 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.ui.programs import SPIN, bare_metal, hospes
+from tests.ui.programs import IDLE, bare_metal, hospes
 
 from hospes.manager.store import Store
 
 
 @pytest.fixture
-def spinning(tmp_path: Path) -> list[str]:
-    program = bare_metal(tmp_path / "spin.bin", SPIN)
+def idle(tmp_path: Path) -> list[str]:
+    program = bare_metal(tmp_path / "idle.bin", IDLE)
     return ["--bios", str(program), "--engine", "reference", "--memory", "16M"]
 
 
-def test_every_kept_machine_has_an_address_of_its_own(home: Path, spinning: list[str]) -> None:
+def test_every_kept_machine_has_an_address_of_its_own(home: Path, idle: list[str]) -> None:
     for name in ("web", "db"):
-        assert hospes("run", "--name", name, "-d", *spinning).returncode == 0
+        assert hospes("run", "--name", name, "-d", *idle).returncode == 0
     one, other = (Store().find(name) for name in ("web", "db"))
     assert one.spec.vsock_cid != other.spec.vsock_cid
     assert str(one.spec.vsock_cid) in hospes("inspect", "web").stdout
@@ -35,9 +35,9 @@ def test_every_kept_machine_has_an_address_of_its_own(home: Path, spinning: list
     assert "obody in the machine 'web' listens on vsock port 22" in done.stderr
 
 
-def test_refusals(home: Path, spinning: list[str]) -> None:
+def test_refusals(home: Path, idle: list[str]) -> None:
     for words, sentence in (
-        (("run", "--name", "web", "--vsock", "door", *spinning), "leave out --vsock door"),
+        (("run", "--name", "web", "--vsock", "door", *idle), "leave out --vsock door"),
         (("vsock", "web", "22"), "here is no machine 'web'"),
         (("ssh", "web"), "here is no machine 'web'"),
     ):
@@ -49,7 +49,7 @@ def test_refusals(home: Path, spinning: list[str]) -> None:
 
 def test_a_machine_in_the_foreground_has_a_door_where_it_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("precious")
-    program = bare_metal(tmp_path / "spin.bin", SPIN)
+    program = bare_metal(tmp_path / "idle.bin", IDLE)
     done = hospes("run", "--bios", str(program), "--vsock", str(tmp_path / "taken"))
     assert done.returncode == 1
     assert "taken cannot be made" in done.stderr

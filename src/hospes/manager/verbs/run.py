@@ -79,15 +79,11 @@ def run(
         kernel=kernel and kernel.absolute(),
         initrd=initrd and initrd.absolute(),
         bios=bios and bios.absolute(),
-        append=append,
-        memory=memory,
-        cpus=cpus,
-        engine=engine,
-        interrupts=interrupts,
+        append=append, memory=memory, cpus=cpus, engine=engine, interrupts=interrupts,
         allow=tuple(place.absolute() for place in allow or ()),
         network=network_of(network, publish or (), pcap and pcap.absolute(), allow_host, firewall),
         volumes=tuple(map(parse_volume, volume or ())),
-    )
+    )  # fmt: skip
     wishes = Wishes(user_data, tuple(ssh_key or ()))
     if name is None and not detach:
         return run_here(
