@@ -65,11 +65,11 @@ def text(chance: random.Random) -> str:
 
 def command_line(chance: random.Random) -> None:
     """Words for the program."""
-    from hospes.manager.verbs import VERBS
+    from hospes.manager.verbs import verbs
 
     words = [chance.choice((*OPTIONS, text(chance))) for _ in range(chance.randrange(7))]
     with suppress(UsageError, Answered):
-        bind(VERBS, None, words, ())
+        bind(verbs(words[0] if words else ""), None, words, ())
 
 
 def files(chance: random.Random, place: Path) -> None:
