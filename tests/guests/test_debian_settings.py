@@ -40,6 +40,13 @@ def test_host_keys_are_made_by_the_machine_that_has_them() -> None:
     assert "sshd-keygen" in files("nginx", "openssh-server")
 
 
+def test_logins_find_the_locale_where_systemd_makes_it_lead() -> None:
+    files = {entry.path: entry for entry in late_files("a", "m:", None)}
+    assert files["etc/locale.conf"].data == b"LANG=C.UTF-8\n"
+    assert files["etc/default/locale"].is_symlink
+    assert files["etc/default/locale"].data == b"../locale.conf"
+
+
 def test_scripts_can_be_executed() -> None:
     for entry in early_files():
         assert entry.data.startswith(b"#!") == bool(entry.mode & 0o111)

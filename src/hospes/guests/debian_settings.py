@@ -7,7 +7,7 @@ from typing import Final
 
 from hospes.guests.apt import CODENAME
 from hospes.guests.mirror import host_sources
-from hospes.guests.tree import Entry, regular
+from hospes.guests.tree import Entry, regular, symlink
 
 LABEL: Final = "root"
 ENABLED: Final = ("systemd-networkd",)
@@ -89,7 +89,7 @@ def late_files(
         "etc/fstab": FSTAB,
         "etc/hostname": f"{name}\n",
         "etc/hosts": HOSTS.format(name=name),
-        "etc/default/locale": "LANG=C.UTF-8\n",
+        "etc/locale.conf": "LANG=C.UTF-8\n",
         "etc/systemd/system.conf.d/virtual-machine.conf": PATIENCE,
         "etc/modprobe.d/virtual-machine.conf": MODPROBE,
         "etc/systemd/network/80-dhcp.network": NETWORK,
@@ -97,7 +97,9 @@ def late_files(
     }
     if "openssh-server" in packages:
         texts["etc/systemd/system/sshd-keygen.service.d/virtual-machine.conf"] = SSH_KEYS
-    return [regular(path, text.encode()) for path, text in texts.items()]
+    files = [regular(path, text.encode()) for path, text in texts.items()]
+    # As systemd's tmpfiles.d/debian.conf would have it at the first boot; logins read it.
+    return [*files, symlink("etc/default/locale", "../locale.conf")]
 
 
 def sources(mirror: str, security: str | None) -> str:
