@@ -3,8 +3,9 @@
 import ctypes
 import os
 import stat
+import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -41,18 +42,18 @@ def as_user(act: Callable[[], None]) -> None:
 
 
 @pytest.fixture
-def shared(folder: Path) -> Path:
-    """A folder of the user's, with some things in it that are not."""
+def shared() -> Iterator[Path]:
+    """A folder of the user's, with some things in it that are not; others' users can reach it."""
     if os.geteuid() != 0:
         pytest.skip("becoming another user needs root")
-    (folder / "theirs").write_text("1")
-    (folder / "private").touch(0o600)
-    (folder / "others").mkdir(0o755)
-    (folder / "others/x").touch()
-    os.chown(folder, USER, USER)
-    for parent in (folder.parent, folder.parent.parent, folder.parent.parent.parent):
-        parent.chmod(parent.stat().st_mode | 0o011)
-    return folder
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "theirs").write_text("1")
+        (folder / "private").touch(0o600)
+        (folder / "others").mkdir(0o755)
+        (folder / "others/x").touch()
+        os.chown(folder, USER, USER)
+        yield folder
 
 
 def client_of(shared: Path) -> Client:
