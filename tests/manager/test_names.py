@@ -4,7 +4,8 @@ import pytest
 
 from hospes.base.errors import HospesError
 from hospes.manager import names
-from hospes.manager.names import ADJECTIVES, NAME, NOUNS, check_name, new_name
+from hospes.manager.names import ADJECTIVES, NOUNS, check_name, new_name
+from hospes.spec.names import NAME
 
 
 @pytest.mark.parametrize("name", ["web", "0", "a-b-c", "x" * 31])

@@ -6,8 +6,9 @@ from tests.network.outside import Net
 from tests.network.test_dhcp import message, talk
 
 from hospes.network import dhcp
-from hospes.network.leases import STRANGERS_MAX, Lease, Leases, is_label
+from hospes.network.leases import STRANGERS_MAX, Lease, Leases
 from hospes.network.plan import Hosts, Plan
+from hospes.spec.names import is_label
 
 PLAN = Plan(ipv4="10.7.0.0/28", hosts=Hosts(1, 1, 2), domain="internal")
 

@@ -1,12 +1,10 @@
 """Names of machines: which there may be, and new ones for those who give none."""
 
-import re
 from collections.abc import Container
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.spec import names
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 ADJECTIVES: Final = (
     "amber", "bold", "brave", "bright", "calm", "clever", "cool", "early", "fair", "fast",
     "fresh", "gentle", "glad", "golden", "green", "happy", "keen", "kind", "light", "lively",
@@ -23,12 +21,7 @@ NOUNS: Final = (
 
 def check_name(name: str) -> str:
     """The name, if a machine may be called so; else HospesError."""
-    if not NAME.fullmatch(name):
-        raise HospesError(
-            f"a machine cannot be called {name!r}; use up to 31 of a-z, 0-9 and -, "
-            "beginning with a letter or a digit"
-        )
-    return name
+    return names.check_name(name, "a machine")
 
 
 def new_name(taken: Container[str]) -> str:

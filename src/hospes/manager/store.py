@@ -13,10 +13,11 @@ from hospes.base.errors import HospesError
 from hospes.base.file_lock import is_locked, take_lock
 from hospes.base.paths import data_directory
 from hospes.base.record import read_record, write_record
-from hospes.manager.names import NAME, check_name, new_name
+from hospes.manager.names import check_name, new_name
 from hospes.spec import kept as files
 from hospes.spec.kept import Ended, Started
 from hospes.spec.machine import SPEC_VERSION, MachineSpec
+from hospes.spec.names import NAME
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEW_NAME_ATTEMPTS: Final = 5

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hospes.base.errors import GuestError
-from hospes.network.leases import Lease, Leases, is_label
+from hospes.network.leases import Lease, Leases
 from hospes.network.plan import Plan
+from hospes.spec.names import is_label
 
 SERVER_PORT, CLIENT_PORT = 67, 68
 REQUEST_OP, REPLY_OP = 1, 2

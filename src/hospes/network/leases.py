@@ -1,6 +1,5 @@
 """Which address each card of a network has, and what its machine is called there."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,12 +8,6 @@ from hospes.network.plan import Plan
 
 STRANGERS_MAX: Final = 64
 """Cards with leases that nobody has plugged in here: guests make them up."""
-_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-def is_label(text: str) -> bool:
-    """Whether a machine may be called so: a label of a host's name (RFC 1123), in lower case."""
-    return _LABEL.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

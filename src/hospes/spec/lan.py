@@ -1,11 +1,11 @@
 """What a user asks for when making a network that machines share; each refusal one sentence."""
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from hospes.base.errors import HospesError
+from hospes.spec.names import is_label
 from hospes.spec.net import mac_bytes
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 LAN_VERSION: Final = 1
 PREFIX_MIN, PREFIX_MAX = 8, 30
-_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USELESS: Final = {
     "0.0.0.0/8": "nobody's",
     "127.0.0.0/8": "the loopback's",
@@ -101,7 +100,7 @@ def _check_lease(who: str, address: str, network: "IPv4Network") -> None:
 
     if ":" in who:
         mac_bytes(who)
-    elif not _HOST.fullmatch(who):
+    elif not is_label(who):
         raise HospesError(f"a machine cannot be called {who!r}; name one, or its card's address")
     try:
         packed = IPv4Address(address)

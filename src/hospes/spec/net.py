@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hospes.base.errors import HospesError
+from hospes.spec.names import check_name
 
 HOST_ADDRESS: Final = "127.0.0.1"
 """Where a port is published if nothing is said: for the host itself only."""
@@ -18,7 +19,6 @@ _PUBLICATION: Final = re.compile(
     re.ASCII,
 )
 _MAC: Final = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.IGNORECASE)
-_LAN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _DEVICE: Final = re.compile(r"[!-.0-~]{1,15}")
 """A network device's name on Linux: no slash, no space."""
 _LOCAL, _GROUP = 2, 1
@@ -149,12 +149,7 @@ def parse_attachment(text: str) -> tuple[NetworkKind, str]:
 
 def check_lan_name(name: str) -> str:
     """The name, if a network may be called so; else HospesError."""
-    if not _LAN.fullmatch(name):
-        raise HospesError(
-            f"a network cannot be called {name!r}; use up to 31 of a-z, 0-9 and -, "
-            "beginning with a letter or a digit"
-        )
-    return name
+    return check_name(name, "a network")
 
 
 def parse_publication(text: str) -> Publication:
