@@ -4,14 +4,13 @@ What cannot be done is told on standard output, in a sentence.
 """
 
 import os
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
 from typing import Final
 
-from hospes.base import unix
+from hospes.base import open_files, unix
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
 from hospes.base.log import save_crash
@@ -47,8 +46,7 @@ def main() -> int:
 
 
 def _serve(directory: LanDirectory, listener: socket) -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    open_files.allow_many()
     # Here, so that the starter is told soon what is wrong.
     from hospes.network.lan.exchange import Exchange
 
