@@ -7,6 +7,7 @@ from contextlib import suppress
 import msgspec
 from fuzz.harness import damage, main, odd_number, one_sentence
 
+from hospes.base import asking
 from hospes.base.errors import GuestError, HospesError
 from hospes.network.host_poll import Poll
 from hospes.network.lan import messages
@@ -39,7 +40,7 @@ class Network:
         try:
             messages.unpack_request(message)
         except HospesError as error:
-            line.answer(messages.pack_error(error))
+            line.answer(asking.pack_error(error))
             self.gone(line)
             return
 
@@ -48,7 +49,7 @@ class Network:
             if not self.switch.is_taken(mac) and not line.plugged:
                 self.switch.attach(line.number, mac, strict=self._chance.random() < 0.2)
                 line.plug(mac, "", b"")
-            return messages.pack_value(messages.Plugged("10.7.0.2"))
+            return asking.pack_value(messages.Plugged("10.7.0.2"))
 
         refuse(line, act)
 

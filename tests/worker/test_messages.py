@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from hospes.base import asking
 from hospes.base.errors import HospesError, PortBusy
 from hospes.worker import messages
 from hospes.worker.messages import PortInfo
@@ -25,7 +26,7 @@ from hospes.worker.messages import PortInfo
     ],
 )
 def test_requests_there_and_back(request_: messages.AnyRequest) -> None:
-    assert messages.unpack_request(messages.pack_request(request_)) == request_
+    assert messages.unpack_request(asking.pack_request(request_)) == request_
 
 
 @pytest.mark.parametrize(
@@ -46,13 +47,13 @@ def test_what_a_request_quotes_is_on_one_line() -> None:
 
 def test_a_value_there_and_back() -> None:
     info = PortInfo(opening=b"\x00\xff", abandoned=True)
-    reply = messages.unpack_reply(messages.pack_value(info))
+    reply = messages.unpack_reply(asking.pack_value(info))
     assert reply.error == ""
     assert msgspec.msgpack.decode(reply.value, type=PortInfo) == info
 
 
 def test_an_error_says_whose_it_is() -> None:
-    reply = messages.unpack_reply(messages.pack_error(PortBusy("taken")))
+    reply = messages.unpack_reply(asking.pack_error(PortBusy("taken")))
     assert (reply.error, reply.kind) == ("taken", "PortBusy")
 
 

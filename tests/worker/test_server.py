@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from tests.machine.bare import bare_machine
 
-from hospes.base import unix
+from hospes.base import asking, unix
+from hospes.base.asking import Reply
 from hospes.machine.machine import Machine
 from hospes.spec.kept import Ended, Started
 from hospes.worker import messages, server
@@ -18,7 +19,7 @@ from hospes.worker.console_log import ConsoleLog
 from hospes.worker.console_share import ConsoleShare
 from hospes.worker.conversation import Served
 from hospes.worker.frames import receive_message, receive_with_descriptor, send_message
-from hospes.worker.messages import MachineInfo, PortInfo, Reply
+from hospes.worker.messages import MachineInfo, PortInfo
 from hospes.worker.server import Server
 
 SPIN = "again:\n j again\n"
@@ -55,7 +56,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 
 
 def ask(client: socket.socket, request: messages.AnyRequest) -> Reply:
-    send_message(client, messages.pack_request(request))
+    send_message(client, asking.pack_request(request))
     return answer(client)
 
 
@@ -71,7 +72,7 @@ def value(reply: Reply, kind: Any) -> Any:
 
 
 def open_port(client: socket.socket, name: str = "agent") -> tuple[PortInfo, socket.socket]:
-    send_message(client, messages.pack_request(messages.Port(name)))
+    send_message(client, asking.pack_request(messages.Port(name)))
     data, descriptor = receive_with_descriptor(client, 1 << 20)
     assert data is not None
     info = value(messages.unpack_reply(data), PortInfo)
@@ -132,7 +133,7 @@ def test_connections_are_bounded(serving: Serving, monkeypatch: pytest.MonkeyPat
 
     def served() -> bool:
         with serving.client() as client:
-            send_message(client, messages.pack_request(messages.Info()))
+            send_message(client, asking.pack_request(messages.Info()))
             return answer(client).error == ""
 
     assert eventually(served)
@@ -147,7 +148,7 @@ def test_a_message_that_stays_unfinished_delays_nobody(serving: Serving) -> None
 def test_waiting_for_the_end(serving: Serving) -> None:
     ended = Ended(kind="guest", exit_code=7, when_s=3.0)
     with serving.client() as client:
-        send_message(client, messages.pack_request(messages.Wait()))
+        send_message(client, asking.pack_request(messages.Wait()))
         time.sleep(0.05)
         serving.served.ended = ended
         serving.server.close()
@@ -220,7 +221,7 @@ def test_named_ports(tmp_path: Path) -> None:
         end.close()
 
         def free() -> bool:
-            send_message(second, messages.pack_request(messages.Port("org.hospes.stream.0")))
+            send_message(second, asking.pack_request(messages.Port("org.hospes.stream.0")))
             data, descriptor = receive_with_descriptor(second, 1 << 20)
             if descriptor is not None:
                 socket.socket(fileno=descriptor).close()

@@ -7,11 +7,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
-import msgspec
-
 from hospes.base import unix
+from hospes.base.asking import decoded, pack_request
 from hospes.base.errors import HospesError, PortBusy
-from hospes.base.record import UNREADABLE, reason
 from hospes.manager.store import MachineDirectory
 from hospes.spec.firewall import FirewallStatus
 from hospes.spec.kept import SOCKET_FILE, Ended
@@ -39,7 +37,6 @@ from hospes.worker.messages import (
     Stop,
     Wait,
     Withdraw,
-    pack_request,
     unpack_reply,
 )
 
@@ -231,10 +228,9 @@ def _value(data: bytes, kind: type[Value]) -> Value:
     reply = unpack_reply(data)
     if reply.error:
         raise ERRORS.get(reply.kind, HospesError)(reply.error)
-    try:
-        return msgspec.msgpack.decode(reply.value, type=kind)
-    except UNREADABLE as error:
-        raise HospesError(
-            f"the machine's answer does not fit this version of Hospes ({reason(error)}); "
-            "stop it and start it again"
-        ) from None
+    value: Value = decoded(
+        reply.value,
+        kind,
+        "the machine's answer does not fit this version of Hospes ({}); stop it and start it again",
+    )
+    return value

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from hospes.base.asking import pack_error, pack_value
 from hospes.base.errors import HospesError, PortBusy
 from hospes.base.log import save_crash
 from hospes.machine.life import MachineState
@@ -91,7 +92,7 @@ class Conversation:
                 return False
             request = messages.unpack_request(data)
         except HospesError as error:
-            self._send(messages.pack_error(error))
+            self._send(pack_error(error))
             return False
         try:
             if isinstance(request, messages.Console):
@@ -99,9 +100,9 @@ class Conversation:
             elif isinstance(request, messages.Port):
                 self._port(request)
             else:
-                self._send(messages.pack_value(self._answers[type(request)](request)))
+                self._send(pack_value(self._answers[type(request)](request)))
         except HospesError as error:
-            self._send(messages.pack_error(error))
+            self._send(pack_error(error))
         return True
 
     def _await_request(self) -> bool:
@@ -149,14 +150,14 @@ class Conversation:
         return self._served.ended
 
     def _console(self, request: messages.Console) -> None:
-        self._send(messages.pack_value(None))
+        self._send(pack_value(None))
         self._given_away = True
         self._served.console.add(self._connection, request.lines)
 
     def _port(self, request: messages.Port) -> None:
         info, end = self._opened(request.name)
         with end:
-            self._send(messages.pack_value(info), end.fileno())
+            self._send(pack_value(info), end.fileno())
 
     def _opened(self, name: str) -> tuple[PortInfo, socket.socket]:
         if name != agent_port.NAME:

@@ -1,26 +1,20 @@
 """What is said over a machine's socket: requests, each answered by one reply.
 
-A message is four bytes of length, the most significant first, and a MessagePack map. A request's
-`verb` says which it is. A reply has an `error`, a sentence, or a `value`. After the reply to
-`console` the connection is the console's byte stream; the reply to `port` comes with a descriptor,
-one end of the port's own byte stream, and `done` says that the port was left in order.
+A message is four bytes of length, the most significant first, and what base/asking.py has. After
+the reply to `console` the connection is the console's byte stream; the reply to `port` comes with a
+descriptor, one end of the port's own byte stream, and `done` says that the port was left in order.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from hospes.base.errors import HospesError
-from hospes.base.record import UNREADABLE, reason
+from hospes.base.asking import Reply, Request, decoded
 from hospes.spec.net import Publication
 
 LENGTH_BYTES: Final = 4
 LONGEST_REQUEST_BYTES: Final = 64 * 1024
 LONGEST_REPLY_BYTES: Final = 1 << 20
-
-
-class Request(msgspec.Struct, frozen=True, tag_field="verb", tag=str.lower):
-    """What a client asks for."""
 
 
 class Info(Request, frozen=True):
@@ -137,44 +131,18 @@ class PortInfo(msgspec.Struct, frozen=True, kw_only=True):
     abandoned: bool = False
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """The answer: a sentence when it could not be done, and whose (`kind`); else a value."""
-
-    error: str = ""
-    kind: str = ""
-    value: msgspec.Raw = msgspec.Raw(msgspec.msgpack.encode(None))
-
-
-def pack_request(request: AnyRequest) -> bytes:
-    """A request as the bytes of a message, without its length."""
-    return msgspec.msgpack.encode(request)
-
-
 def unpack_request(data: bytes) -> AnyRequest:
     """The request in a message; HospesError when it is none."""
-    try:
-        request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
-    except UNREADABLE as error:
-        raise HospesError(
-            f"the machine does not understand the request ({reason(error)}); it may have been "
-            "started by another version of Hospes: stop it and start it again"
-        ) from None
+    request: AnyRequest = decoded(
+        data,
+        AnyRequest,
+        "the machine does not understand the request ({}); it may have been started by another "
+        "version of Hospes: stop it and start it again",
+    )
     return request
-
-
-def pack_value(value: Any) -> bytes:
-    """A reply with a value."""
-    return msgspec.msgpack.encode(Reply(value=msgspec.Raw(msgspec.msgpack.encode(value))))
-
-
-def pack_error(error: HospesError) -> bytes:
-    """A reply that says what went wrong."""
-    return msgspec.msgpack.encode(Reply(error=str(error), kind=type(error).__name__))
 
 
 def unpack_reply(data: bytes) -> Reply:
     """The reply in a message; HospesError when it is none."""
-    try:
-        return msgspec.msgpack.decode(data, type=Reply)
-    except UNREADABLE as error:
-        raise HospesError(f"the machine's answer is no reply ({reason(error)}); stop it") from None
+    reply: Reply = decoded(data, Reply, "the machine's answer is no reply ({}); stop it")
+    return reply

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base import unix
+from hospes.base.asking import pack_error
 from hospes.base.errors import HospesError
 from hospes.worker.conversation import Conversation, Served
 from hospes.worker.frames import send_message
-from hospes.worker.messages import pack_error
 
 CONNECTIONS_MAX: Final = 64
 FAREWELL_SECONDS: Final = 1.0

@@ -5,12 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Final, TypeVar
 
 from hospes.base import unix
+from hospes.base.asking import pack_request
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
+from hospes.base.paths import module_path
 from hospes.network.lan.directory import LOG_FILE, SOCKET_FILE, START_FILE, LanDirectory
 from hospes.network.lan.framing import LENGTH_BYTES, with_length
 from hospes.network.lan.messages import (
@@ -18,7 +19,6 @@ from hospes.network.lan.messages import (
     AnyRequest,
     Plug,
     Plugged,
-    pack_request,
     unpack_answer,
 )
 
@@ -122,7 +122,7 @@ def _run(directory: LanDirectory) -> None:
                 stderr=log,
                 start_new_session=True,
                 cwd="/",
-                env=os.environ | {"PYTHONPATH": _module_path()},
+                env=os.environ | {"PYTHONPATH": module_path()},
                 timeout=START_SECONDS,
                 check=False,
             )
@@ -137,9 +137,3 @@ def _run(directory: LanDirectory) -> None:
             said or f"the process of the network {directory.name!r} ended before it listened; "
             f"see {directory.path / LOG_FILE}"
         )
-
-
-def _module_path() -> str:
-    """Where the process finds this very program, whatever directory it was started from."""
-    places = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
-    return os.pathsep.join(filter(None, places))

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
+from hospes.base.asking import pack_error, pack_value
 from hospes.base.clock import HostClock
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
@@ -16,7 +17,7 @@ from hospes.base.unix import peer_user
 from hospes.network.host_poll import READ, Poll
 from hospes.network.lan import messages
 from hospes.network.lan.directory import LanDirectory, fixed_of, plan_of
-from hospes.network.lan.framing import with_length
+from hospes.network.lan.framing import LENGTH_BYTES, with_length
 from hospes.network.lan.line import Line, refuse
 from hospes.network.leases import Leases
 from hospes.network.published import Publication as Wired
@@ -135,7 +136,7 @@ class Exchange:
         try:
             request = messages.unpack_request(message)
         except HospesError as error:
-            line.answer(messages.pack_error(error))
+            line.answer(pack_error(error))
             self.gone(line)
             return
         if isinstance(request, messages.Plug):
@@ -174,20 +175,20 @@ class Exchange:
             )
         self._switch.attach(line.number, mac, strict=self._spec.strict)
         line.plug(mac, name, address)
-        return messages.pack_value(messages.Plugged(str(ipaddress.ip_address(address))))
+        return pack_value(messages.Plugged(str(ipaddress.ip_address(address))))
 
     def sent(self, line: Line, pieces: list[tuple[int, int]]) -> None:
         """See Owner. Frames in a row that go the same way are passed on as one."""
         view, now_ns = line.inbox.view, self._clock.monotonic_ns()
-        going, first, count = NOWHERE, pieces[0][0] - 4, 0
+        going, first, count = NOWHERE, pieces[0][0] - LENGTH_BYTES, 0
         touched: set[int] = set()
         for start, _ in pieces:
             at = start + ADDRESSES_AT
             addresses = bytes(view[at : at + ADDRESSES_BYTES])
             targets = self._switch.targets(line.number, addresses, now_ns)
             if targets != going:
-                self._pass_on(going, view[first : start - 4], count)
-                going, first, count = targets, start - 4, 0
+                self._pass_on(going, view[first : start - LENGTH_BYTES], count)
+                going, first, count = targets, start - LENGTH_BYTES, 0
             count += 1
             touched.update(targets)
         self._pass_on(going, view[first : pieces[-1][1]], count)
@@ -231,7 +232,7 @@ class Exchange:
         host = (str(wanted.protocol), wanted.host_address, wanted.host_port)
         published = self._published.setdefault(owner.number, {})
         published[wanted] = self._gateway.publish(Wired(*host, guest, wanted.guest_port))
-        return messages.pack_value(None)
+        return pack_value(None)
 
     def _withdraw(self, line: Line, request: messages.Withdraw) -> bytes:
         owner, unwanted = self._owner(request.mac), request.publication
@@ -240,7 +241,7 @@ class Exchange:
             host = f"{unwanted.protocol} {unwanted.host_address}:{unwanted.host_port}"
             raise HospesError(f"{host} is not published; there is nothing to remove")
         self._gateway.withdraw(wired)
-        return messages.pack_value(None)
+        return pack_value(None)
 
     def _owner(self, mac: str) -> Line:
         wanted = mac_bytes(mac)
@@ -251,7 +252,7 @@ class Exchange:
 
     def _look(self, line: Line, request: messages.Look) -> bytes:
         plugged = [self._station(one) for one in self._lines.values() if one.plugged]
-        return messages.pack_value(
+        return pack_value(
             messages.LanState(
                 process=os.getpid(),
                 stations=tuple(plugged),
@@ -293,7 +294,7 @@ def _cut(run: memoryview) -> list[bytes]:
     """The frames of a run."""
     frames, at = [], 0
     while at < len(run):
-        start = at + 4
+        start = at + LENGTH_BYTES
         at = start + int.from_bytes(run[at:start])
         frames.append(bytes(run[start:at]))
     return frames

@@ -1,23 +1,21 @@
 """What is said over a network's socket: a request, and its answer; after Plug, frames both ways.
 
-Each is a piece (`framing`) with a MessagePack map. A request's `verb` says which it is; an answer
-has an `error`, a sentence, or a `value`.
+Each is a piece (`framing`) with what base/asking.py has.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from hospes.base.asking import Reply, Request, decoded
 from hospes.base.errors import HospesError
-from hospes.base.record import UNREADABLE, reason
 from hospes.spec.net import Publication
 
 LONGEST_BYTES: Final = 64 << 10
 Kind = TypeVar("Kind")
-
-
-class Request(msgspec.Struct, frozen=True, tag_field="verb", tag=str.lower):
-    """What a machine, or a user, asks for."""
+_NOT_UNDERSTOOD: Final = (
+    "the network's answer is not understood ({}); stop its machines and start them again"
+)
 
 
 class Plug(Request, frozen=True):
@@ -80,49 +78,20 @@ class LanState(msgspec.Struct, frozen=True, kw_only=True):
     gateway: dict[str, int]
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """A sentence when it could not be done, else a value."""
-
-    error: str = ""
-    value: msgspec.Raw = msgspec.Raw(msgspec.msgpack.encode(None))
-
-
-def pack_request(request: AnyRequest) -> bytes:
-    """A request as bytes."""
-    return msgspec.msgpack.encode(request)
-
-
 def unpack_request(data: bytes) -> AnyRequest:
     """The request in bytes; HospesError when it is none."""
-    try:
-        request: AnyRequest = msgspec.msgpack.decode(data, type=AnyRequest)
-    except UNREADABLE as error:
-        raise HospesError(
-            f"the network does not understand the request ({reason(error)}); stop its machines "
-            "and start them again"
-        ) from None
+    request: AnyRequest = decoded(
+        data,
+        AnyRequest,
+        "the network does not understand the request ({}); stop its machines and start them again",
+    )
     return request
-
-
-def pack_value(value: Any) -> bytes:
-    """An answer with a value."""
-    return msgspec.msgpack.encode(Answer(value=msgspec.Raw(msgspec.msgpack.encode(value))))
-
-
-def pack_error(error: HospesError) -> bytes:
-    """An answer that says what is wrong."""
-    return msgspec.msgpack.encode(Answer(error=str(error)))
 
 
 def unpack_answer(data: bytes, kind: type[Kind]) -> Kind:
     """The value in an answer; HospesError when there is none, or what the answer complains of."""
-    try:
-        answer = msgspec.msgpack.decode(data, type=Answer)
-        if not answer.error:
-            return msgspec.msgpack.decode(answer.value, type=kind)
-    except UNREADABLE as error:
-        raise HospesError(
-            f"the network's answer is not understood ({reason(error)}); stop its machines and "
-            "start them again"
-        ) from None
-    raise HospesError(answer.error)
+    reply: Reply = decoded(data, Reply, _NOT_UNDERSTOOD)
+    if reply.error:
+        raise HospesError(reply.error)
+    value: Kind = decoded(reply.value, kind, _NOT_UNDERSTOOD)
+    return value
