@@ -298,7 +298,7 @@ def test_a_queue_taken_back_drops_what_is_in_flight(bench: Bench) -> None:
 
 
 def test_a_flood_waits_in_the_ring(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hospes.devices.virtio.block.IN_FLIGHT_BYTES_MAX", 1024)
+    monkeypatch.setattr(VirtioBlock, "in_flight_bytes_max", 1024)
     for n in range(5):
         bench.offer(1, n, bytes([n]) * 512, n=n)
     assert len(bench.later.jobs) == 2
@@ -306,7 +306,7 @@ def test_a_flood_waits_in_the_ring(bench: Bench, monkeypatch: pytest.MonkeyPatch
         bench.finish()
     assert [bench.disk.data[512 * n] for n in range(5)] == [0, 1, 2, 3, 4]
     assert len(bench.driver.used(0)) == 5
-    monkeypatch.setattr("hospes.devices.virtio.block.IN_FLIGHT_MAX", 0)
+    monkeypatch.setattr(VirtioBlock, "in_flight_max", 0)
     bench.offer(4)
     assert not bench.later.jobs
 
@@ -337,7 +337,7 @@ def test_a_read_of_what_the_host_has_is_answered_at_once(bench: Bench) -> None:
 
 
 def test_a_step_reads_only_so_much_at_once(bench: Bench, monkeypatch) -> None:
-    monkeypatch.setattr("hospes.devices.virtio.block.AT_ONCE_BYTES_MAX", 1024)
+    monkeypatch.setattr(VirtioBlock, "at_once_max", 1024)
     bench.disk.in_memory = True
     for n in range(3):
         at = bench.driver.buffer(2 * n)
@@ -406,7 +406,7 @@ def test_one_step_takes_no_more_than_the_queue_is_long(bench: Bench) -> None:
 
 
 def test_draining_waits_for_what_is_under_way(bench: Bench, monkeypatch) -> None:
-    monkeypatch.setattr("hospes.devices.virtio.block.IN_FLIGHT_BYTES_MAX", 512)
+    monkeypatch.setattr(VirtioBlock, "in_flight_bytes_max", 512)
     bench.offer(1, 0, b"A" * 512)
     bench.offer(1, 1, b"B" * 512, n=1)
     bench.slot.drain()

@@ -8,6 +8,7 @@ from typing import Final
 
 from hospes.base.errors import GuestError
 from hospes.devices.backends import BlockBackend, DeviceMemory, Executor
+from hospes.devices.virtio.aside import VirtioAside
 from hospes.devices.virtio.block_request import (
     DISCARD_SECTORS_MAX,
     HEADER,
@@ -24,7 +25,7 @@ from hospes.devices.virtio.block_request import (
     is_inside,
 )
 from hospes.devices.virtio.block_request import OK as STATUS_OK
-from hospes.devices.virtio.function import QUEUE_SIZE_MAX, VirtioFunction
+from hospes.devices.virtio.function import QUEUE_SIZE_MAX
 from hospes.devices.virtio.queue import Chain, Virtqueue, spans
 
 SEG_MAX, RO, BLK_SIZE, FLUSH, TOPOLOGY, MQ = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 10, 1 << 12
@@ -43,17 +44,16 @@ OPTIMAL_BLOCKS: Final = 128
 _CONFIG: Final = struct.Struct("<QIIHBBIBBHIBBHIIIIIB3xIII")
 
 
-class VirtioBlock(VirtioFunction):
-    """vda in Linux; guest memory, rings and the interrupt are touched on the machine's thread only.
+class VirtioBlock(VirtioAside[BlockRequest]):
+    """vda in Linux. A read of what the host has in memory is answered at once.
 
-    A read of what the host has in memory is answered at once. Any other request is copied out of
-    its ring, given to the executor and, once done, answered by the next `tick`. One from before a
-    reset of the device or its queue is not begun any more and never answered, and new ones wait
-    until those under way have ended. What is held in memory at a time is bounded, over resets too;
-    more stays in the ring.
+    A request from before a reset of the device or its queue is not begun any more.
     """
 
     device_id = 2
+    in_flight_max = IN_FLIGHT_MAX
+    in_flight_bytes_max = IN_FLIGHT_BYTES_MAX
+    at_once_max = AT_ONCE_BYTES_MAX
 
     def __init__(
         self,
@@ -65,15 +65,9 @@ class VirtioBlock(VirtioFunction):
         queues: int = 1,
         packed: bool = True,
     ) -> None:
-        self._disk, self._executor = disk, executor
-        self._serial = serial.encode()
+        self._disk, self._serial = disk, serial.encode()
         self._new: list[BlockRequest] = []
-        self._begun: set[BlockRequest] = set()
-        self._begun_bytes = self._orphans = 0
-        self._done: deque[BlockRequest] = deque()
-        self._postponed = False
-        self._at_once_left = 0
-        super().__init__(memory, queue_count=queues, packed=packed)
+        super().__init__(memory, executor, queues=queues, packed=packed)
         access = RO if disk.read_only else DISCARD | WRITE_ZEROES
         self.own_features = SEG_MAX | BLK_SIZE | FLUSH | TOPOLOGY | MQ | access
 
@@ -95,72 +89,21 @@ class VirtioBlock(VirtioFunction):
     def reset(self) -> None:
         """Requests are forgotten."""
         super().reset()
-        self._count_orphans()
+        self._forget()
 
     def forget(self, index: int) -> None:
         """The queue's requests are forgotten."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._count_orphans()
-
-    def serve(self, index: int) -> None:
-        """Take new requests, at most as many as the queue is long, while there is room for them."""
-        queue = self.queue(index)
-        self._at_once_left = AT_ONCE_BYTES_MAX
-        try:
-            emptied = self._take(index, queue)
-        finally:
-            self._submit()
-        if emptied:
-            queue.listen()
-        else:
-            self._postponed = True
-        if queue.wants_interrupt():
-            self.interrupt_queue(index)
-
-    def _take(self, index: int, queue: Virtqueue) -> bool:
-        """Take a queue's requests; False if some are left."""
-        for _ in range(queue.state.size):
-            if not self._has_room():
-                return False
-            chain = queue.peek()
-            if chain is None:
-                return True
-            queue.advance()
-            self._begin(index, queue, chain)
-        return False
-
-    def tick(self) -> None:
-        """Answer what has been done, and take requests for which there was no room."""
-        if self._done:
-            self._answer_all()
-        if self._postponed and self.running and self._has_room():
-            self._postponed = False
-            self._serve_all()
-
-    def due_in_ns(self) -> int | None:
-        """At once if requests are done or there is room for more."""
-        more = self._postponed and self.running and self._has_room()
-        return 0 if self._done or more else None
+        self._postponed = self._orphans > 0
 
     def drain(self) -> None:
         """Wait for the disk and answer what is under way; what is still in the ring stays there."""
         if self._begun:
             self._executor.wait()
             self._answer_all()
-
-    def _has_room(self) -> bool:
-        return (
-            len(self._begun) < IN_FLIGHT_MAX
-            and self._begun_bytes < IN_FLIGHT_BYTES_MAX
-            and not self._orphans
-        )
-
-    def _is_current(self, request: BlockRequest) -> bool:
-        """Whether the request's queue is still the one it came from."""
-        return self.queues[request.queue] is request.state
-
-    def _count_orphans(self) -> None:
-        self._orphans = sum(not self._is_current(request) for request in self._begun)
-        self._postponed = self._orphans > 0
 
     def _begin(self, index: int, queue: Virtqueue, chain: Chain) -> None:
         """Answer a request, or copy it for the executor."""
@@ -178,8 +121,7 @@ class VirtioBlock(VirtioFunction):
         request = BlockRequest(index, queue.state, chain, kind, sector)
         if request.takes_data:
             request.data = queue.gather(chain, HEADER_BYTES, request.data_bytes)
-        self._begun.add(request)
-        self._begun_bytes += request.held_bytes
+        self._hold(request)
         self._new.append(request)
 
     def _read_at_once(self, queue: Virtqueue, chain: Chain, offset: int) -> bool:
@@ -219,21 +161,6 @@ class VirtioBlock(VirtioFunction):
         finally:
             self._done.extend(left)
 
-    def _answer_all(self) -> None:
-        told: set[int] = set()
-        while self._done:
-            request = self._done.popleft()
-            self._begun.discard(request)
-            self._begun_bytes -= request.held_bytes
-            if not self._is_current(request):
-                self._orphans -= 1
-            elif self.running:
-                self._answer(request)
-                told.add(request.queue)
-        for index in sorted(told):
-            if self.queue(index).wants_interrupt():
-                self.interrupt_queue(index)
-
     def _answer(self, request: BlockRequest) -> None:
         """Data if there is any, the status in the last byte, and the request back to the driver."""
         queue, chain = self.queue(request.queue), request.chain
@@ -241,7 +168,6 @@ class VirtioBlock(VirtioFunction):
         self._set_status(queue, chain, request.status)
         last = chain.writable_bytes - 1
         queue.complete(chain, last + 1 if len(request.answer) == last else len(request.answer))
-
 
     def _set_status(self, queue: Virtqueue, chain: Chain, status: int) -> None:
         """In the request's last byte."""

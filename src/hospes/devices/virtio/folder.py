@@ -10,7 +10,7 @@ from typing import Final
 from hospes.base.clock import Clock
 from hospes.base.errors import GuestError
 from hospes.devices.backends import DeviceMemory, Executor, FolderBackend
-from hospes.devices.virtio.function import VirtioFunction
+from hospes.devices.virtio.aside import VirtioAside
 from hospes.devices.virtio.queue import Chain, QueueState, Virtqueue
 
 MOUNT_TAG: Final = 1 << 0
@@ -35,6 +35,7 @@ _FAILED: Final = struct.Struct("<IBHI")
 class FolderRequest:
     """One message with its place in a queue; a flush waits until what it names is answered."""
 
+    queue: int
     state: QueueState
     chain: Chain
     message: bytes
@@ -55,18 +56,18 @@ class _Held:
     held: bytes
 
 
-class VirtioFolder(VirtioFunction, _Held):
+class VirtioFolder(VirtioAside[FolderRequest], _Held):
     """A folder that the guest mounts; what takes time is done beside the machine.
 
     Most messages are about names and take a host microseconds, much less than to pass them on to
-    another thread and back: those are answered at once, unless the host has shown to be slow. Any
-    other is copied out of the ring, given to the executor, and answered by the next `tick`; guest
-    memory and the ring are touched on the machine's thread only. Answers come in any order. A
-    message from before a reset is never answered, and new ones wait until those under way have
-    ended. What is held in memory at a time is bounded; more stays in the ring.
+    another thread and back: those are answered at once, unless the host has shown to be slow.
+    Answers come in any order.
     """
 
     device_id = 9
+    in_flight_max = IN_FLIGHT_MAX
+    in_flight_bytes_max = IN_FLIGHT_BYTES_MAX
+    at_once_max = AT_ONCE_MAX
 
     def __init__(
         self,
@@ -78,17 +79,13 @@ class VirtioFolder(VirtioFunction, _Held):
         *,
         packed: bool = True,
     ) -> None:
-        self._folder, self._executor = folder, executor
-        self._tag, self._clock = tag.encode(), clock
-        self._at_once_left = self._slow_left = 0
-        self._begun: set[FolderRequest] = set()
-        self._begun_bytes = self._orphans = 0
-        self._done: deque[FolderRequest] = deque()
+        self._folder, self._tag, self._clock = folder, tag.encode(), clock
+        self._slow_left = 0
         self._flushes: list[FolderRequest] = []
-        self._postponed = self._used = self._forgetting = False
+        self._used = self._forgetting = False
         self._forgotten: deque[None] = deque()
         folder.reset()
-        super().__init__(memory, packed=packed)
+        super().__init__(memory, executor, packed=packed)
         self.own_features = MOUNT_TAG
 
     @property
@@ -114,65 +111,28 @@ class VirtioFolder(VirtioFunction, _Held):
         """The queue's messages are forgotten."""
         self._forget()
 
-    def serve(self, index: int) -> None:
-        """Take new messages, at most as many as the queue is long, while there is room for them."""
-        queue = self.queue(index)
-        self._at_once_left = AT_ONCE_MAX
-        if self._take(queue):
-            queue.listen()
-        else:
-            self._postponed = True
-        if queue.wants_interrupt():
-            self.interrupt_queue(index)
-
     def tick(self) -> None:
         """Answer what has been done, and take messages for which there was no room."""
         if self._done:
             self._answer_all()
-        if self._forgotten:
-            self._forgotten.clear()
-            self._forgetting = False
-        self._give_back()
-        if self._postponed and self.running and self._has_room():
-            self._postponed = False
-            self._serve_all()
+        self._see_forgotten()
+        super().tick()
 
     def due_in_ns(self) -> int | None:
-        """At once if messages are done or there is room for more."""
-        more = self._postponed and self.running and self._has_room()
-        return 0 if self._done or self._forgotten or more else None
+        """At once also if the folder has forgotten what was before a reset."""
+        return 0 if self._forgotten else super().due_in_ns()
 
     def drain(self) -> None:
         """Wait for the folder and answer what is under way; what is in the ring stays there."""
         while self._begun or self._forgetting:
             self._executor.wait()
             self._answer_all()
-            if self._forgotten:
-                self._forgotten.clear()
-                self._forgetting = False
-            self._give_back()
-
-    def _take(self, queue: Virtqueue) -> bool:
-        """Take messages; False if some are left."""
-        for _ in range(queue.state.size):
-            if not self._has_room():
-                return False
-            chain = queue.peek()
-            if chain is None:
-                return True
-            queue.advance()
-            self._begin(queue, chain)
-        return False
+            self._see_forgotten()
 
     def _has_room(self) -> bool:
-        return (
-            len(self._begun) < IN_FLIGHT_MAX
-            and self._begun_bytes < IN_FLIGHT_BYTES_MAX
-            and not self._orphans
-            and not self._forgetting
-        )
+        return not self._forgetting and super()._has_room()
 
-    def _begin(self, queue: Virtqueue, chain: Chain) -> None:
+    def _begin(self, index: int, queue: Virtqueue, chain: Chain) -> None:
         """Copy a message and have it answered; a flush is answered here, as it needs no files."""
         if not _HEADER.size <= chain.readable_bytes <= MESSAGE_BYTES_MAX:
             raise GuestError(f"a message of {chain.readable_bytes} bytes to a shared folder")
@@ -186,13 +146,12 @@ class VirtioFolder(VirtioFunction, _Held):
             queue.complete(chain, queue.scatter(chain, answer))
             return
         failed = _FAILED.pack(_FAILED.size, ERROR, tag, EIO)
-        request = FolderRequest(queue.state, chain, message, tag, room, failed)
+        request = FolderRequest(index, queue.state, chain, message, tag, room, failed)
         if kind == FLUSH and len(message) >= _HEADER.size + 2:
             self._begin_flush(request)
         else:
             self._executor.submit(partial(self._carry_out, request))
-        self._begun.add(request)
-        self._begun_bytes += request.held_bytes
+        self._hold(request)
 
     def _answer_at_once(self, message: bytes, room: int) -> bytes | None:
         """An answer, if there is one without waiting; a host that made us wait is not tried for a
@@ -225,25 +184,14 @@ class VirtioFolder(VirtioFunction, _Held):
         finally:
             self._done.append(request)
 
-    def _is_current(self, request: FolderRequest) -> bool:
-        """Whether the message's queue is still the one it came from."""
-        return self.queues[0] is request.state
+    def _finish(self, request: FolderRequest) -> bool:
+        answered = super()._finish(request)
+        self._release_flushes(request)
+        return answered
 
-    def _answer_all(self) -> None:
-        answered = False
-        while self._done:
-            request = self._done.popleft()
-            self._begun.discard(request)
-            self._begun_bytes -= request.held_bytes
-            if not self._is_current(request):
-                self._orphans -= 1
-            elif self.running:
-                queue = self.queue(0)
-                queue.complete(request.chain, queue.scatter(request.chain, request.answer))
-                answered = True
-            self._release_flushes(request)
-        if answered and self.queue(0).wants_interrupt():
-            self.interrupt_queue(0)
+    def _answer(self, request: FolderRequest) -> None:
+        queue = self.queue(request.queue)
+        queue.complete(request.chain, queue.scatter(request.chain, request.answer))
 
     def _release_flushes(self, done: FolderRequest) -> None:
         for flush in self._flushes:
@@ -252,9 +200,15 @@ class VirtioFolder(VirtioFunction, _Held):
         self._flushes = [flush for flush in self._flushes if flush.after]
 
     def _forget(self) -> None:
-        self._orphans = sum(not self._is_current(request) for request in self._begun)
+        self._count_orphans()
         self._postponed = True
         self._forgetting = self._forgetting or self._used
+        self._give_back()
+
+    def _see_forgotten(self) -> None:
+        if self._forgotten:
+            self._forgotten.clear()
+            self._forgetting = False
         self._give_back()
 
     def _give_back(self) -> None:
