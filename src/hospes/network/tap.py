@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
-from hospes.network.cable import Cable
-from hospes.network.host_poll import READ, Poll
+from hospes.network.end import JOIN_SECONDS, NetworkEnd
+from hospes.network.host_poll import READ
 from hospes.network.limits import Limits
-from hospes.network.statistics import Statistics
 from hospes.network.vnet import FRAME_MAX_BYTES, VNET_BYTES, Offloads
 
 TUN: Final = Path("/dev/net/tun")
@@ -22,7 +21,6 @@ DEVICES: Final = Path("/sys/class/net")
 TEMPLATE: Final = "hospes%d"
 """The kernel puts a number in place of %d that is free."""
 BATCH: Final = 64
-JOIN_SECONDS: Final = 5.0
 # linux/if_tun.h, linux/sockios.h, linux/if.h
 _TUNSETIFF, _TUNSETOFFLOAD, _TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
@@ -32,7 +30,7 @@ _IFF_UP: Final = 1
 _DENIED: Final = (errno.EPERM, errno.EACCES)
 
 
-class Tap:
+class Tap(NetworkEnd):
     """A NetworkBackend (devices/backends.py) whose frames the host's kernel takes and gives.
 
     With `device`, it is that one: one that exists and may be used, or a new one. With `bridge`, it
@@ -48,9 +46,7 @@ class Tap:
         ring: Callable[[], None] = lambda: None,
         remark: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._wanted = device or f"for the bridge {bridge}"
-        self._ring, self._remark = ring, remark
-        self.statistics = Statistics()
+        self._wanted, self._remark = device or f"for the bridge {bridge}", remark
         if bridge:
             check_bridge(bridge)
         self._fd = _open()
@@ -62,29 +58,15 @@ class Tap:
         except BaseException:
             os.close(self._fd)
             raise
-        self._cable = Cable(Limits(), self.statistics, ring)
-        self._poll = Poll()
-        self._told = -1
-        self._held_back = self._closing = False
-        self._up = True
+        super().__init__(Limits(), ring)
+        self._told, self._held_back = -1, False
         self._lock = threading.Lock()
         self._poll.want(self._fd, 0, READ, self._ready)
-        self._thread = threading.Thread(target=self._serve, name="hospes-network", daemon=True)
         self._thread.start()
-
-    @property
-    def link_up(self) -> bool:
-        """Whether the device is there."""
-        return self._up
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a frame is there for the guest."""
-        return self._cable.waiting
 
     def accept(self, offloads: int) -> None:
         """What the guest's driver takes (vnet.Offloads): the kernel does the rest."""
-        self._cable.accept(offloads)
+        super().accept(offloads)
         # The kernel refuses segments without checksums.
         kernels = offloads if offloads & Offloads.CSUM else 0
         if kernels != self._told:
@@ -108,13 +90,6 @@ class Tap:
                 statistics.frames_from_guest += 1
                 statistics.bytes_from_guest += len(frame)
 
-    def receive(self, limit: int) -> list[bytes]:
-        """Up to limit frames for the guest."""
-        frames = self._cable.take(limit)
-        if self._held_back and self._cable.drained:
-            self._poll.wake()
-        return frames
-
     def close(self) -> None:
         """Let go of the device, which is gone if it was made here; may be called again."""
         with self._lock:
@@ -127,6 +102,9 @@ class Tap:
         self._cable.clear()
         if not self._thread.is_alive():
             self._poll.close()
+
+    def _holds_back(self) -> bool:
+        return self._held_back
 
     def _claim(self, name: str) -> str:
         """The device's name, once it is ours."""

@@ -13,6 +13,7 @@ from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.network import resolvers
 from hospes.network.cable import Cable
+from hospes.network.end import JOIN_SECONDS, NetworkEnd
 from hospes.network.host_address import OwnAddresses
 from hospes.network.host_echo import EchoSockets
 from hospes.network.host_poll import Poll
@@ -24,12 +25,10 @@ from hospes.network.limits import MILLISECOND_NS, SECOND_NS, Limits
 from hospes.network.nat import Nat
 from hospes.network.plan import Plan
 from hospes.network.published import Publication
-from hospes.network.statistics import Statistics
 from hospes.network.tcp import Connection
 from hospes.network.tcp_table import PATIENCE_NS
 from hospes.network.udp_flow import Peer, UdpFlow
 
-JOIN_SECONDS: Final = 5.0
 HOUSEKEEPING_NS: Final = SECOND_NS
 BUSY_NS: Final = 10 * MILLISECOND_NS
 """After something from a host, the thread looks again every PATIENCE_NS for so long."""
@@ -70,7 +69,7 @@ class Sockets:
         self.echoes.echo(target, number, data)
 
 
-class UserNetwork:
+class UserNetwork(NetworkEnd):
     """A network without any privileges; a NetworkBackend (devices/backends.py).
 
     `ring` is called by any thread, with no lock held, when frames have come or the link changed;
@@ -90,12 +89,10 @@ class UserNetwork:
         resolv_conf: Path = RESOLV_CONF,
         leases: Leases | None = None,
     ) -> None:
-        self.plan, self._ring = plan or Plan(), ring
-        self._clock = clock or HostClock()
-        self.statistics, self._lock = Statistics(), threading.Lock()
         limits = affordable(limits or Limits())
-        self._cable = Cable(limits, self.statistics, ring)
-        self._poll = Poll()
+        super().__init__(limits, ring)
+        self.plan, self._lock = plan or Plan(), threading.Lock()
+        self._clock = clock or HostClock()
         self._sockets = Sockets(self._poll, self._cable, self._clock, remark)
         self._resolv_conf, self._resolv_stamp = resolv_conf, -1
         self._resolvers = resolvers.Resolvers([])
@@ -105,9 +102,7 @@ class UserNetwork:
         )  # fmt: skip
         self._join_sockets()
         self._read_resolvers()
-        self._up, self._closing, self._crashes = True, False, 0
-        self._kept_ns, self._sleep_until_ns, self._busy_ns = 0, 0, 0
-        self._thread = threading.Thread(target=self._serve, name="hospes-network", daemon=True)
+        self._crashes = self._kept_ns = self._sleep_until_ns = self._busy_ns = 0
         self._thread.start()
 
     def _join_sockets(self) -> None:
@@ -116,23 +111,9 @@ class UserNetwork:
         sockets.published = PublishedSockets(self._poll, sockets.tcp, nat, self._clock)
 
     @property
-    def link_up(self) -> bool:
-        """Whether the cable is plugged in."""
-        return self._up
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a frame is there for the guest."""
-        return self._cable.waiting
-
-    @property
     def connections(self) -> int:
         """TCP connections that exist."""
         return len(self._nat.tcp)
-
-    def accept(self, offloads: int) -> None:
-        """What the guest's driver takes (vnet.Offloads)."""
-        self._cable.accept(offloads)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Frames of the guest; never waits for the host."""
@@ -150,13 +131,6 @@ class UserNetwork:
             if next_ns is not None and next_ns < self._sleep_until_ns:
                 self._poll.wake()
         self._cable.ring_if_due()
-
-    def receive(self, limit: int) -> list[bytes]:
-        """Up to limit frames for the guest."""
-        frames = self._cable.take(limit)
-        if self._sockets.tcp.paused and self._cable.drained:
-            self._poll.wake()
-        return frames
 
     def publish(self, publication: Publication) -> Publication:
         """Offer a port of the guest at a port of the host; a host port of 0 becomes a free one.
@@ -215,6 +189,9 @@ class UserNetwork:
         if threading.current_thread() is not self._thread:
             self._thread.join(JOIN_SECONDS)
         self._cable.clear()
+
+    def _holds_back(self) -> bool:
+        return bool(self._sockets.tcp.paused)
 
     def _check_open(self) -> None:
         if self._closing:

@@ -7,15 +7,14 @@ from typing import Final
 
 from hospes.base.errors import GuestError, HospesError
 from hospes.base.log import save_crash
-from hospes.network.cable import Cable
+from hospes.network.end import JOIN_SECONDS, NetworkEnd
 from hospes.network.ethernet import NETWORK_AT
-from hospes.network.host_poll import READ, WRITE, Poll
+from hospes.network.host_poll import READ, WRITE
 from hospes.network.lan.connection import ask, plug_in
 from hospes.network.lan.directory import LanDirectory
 from hospes.network.lan.framing import LENGTH_BYTES, Inbox, Outbox, tune
 from hospes.network.lan.messages import Publish, Withdraw
 from hospes.network.limits import Limits
-from hospes.network.statistics import Statistics
 from hospes.network.vnet import FRAME_MAX_BYTES
 from hospes.spec.net import Publication
 
@@ -23,10 +22,9 @@ QUEUE_BYTES: Final = 8 << 20
 """Of a guest that sends faster than the switch takes; what comes then is dropped, and counted."""
 AGAIN_SECONDS: Final = (0.0, 0.1, 0.5, 2.0, 5.0)
 """Between attempts to reach a network again; the last is repeated."""
-JOIN_SECONDS: Final = 5.0
 
 
-class CableEnd:
+class CableEnd(NetworkEnd):
     """A NetworkBackend (devices/backends.py) whose frames cross a socket, and not one is cut up.
 
     `ring` is called by any thread when frames have come or the link has changed; `remark` gets a
@@ -44,32 +42,14 @@ class CableEnd:
         ring: Callable[[], None] = lambda: None,
         remark: Callable[[str], None] = lambda text: None,
     ) -> None:
+        super().__init__(Limits(), ring)
         self._directory, self._mac, self._name = directory, mac, name
-        self._ring, self._remark = ring, remark
-        self.statistics = Statistics()
-        self._cable = Cable(Limits(), self.statistics, ring)
-        self._poll, self._mask = Poll(), 0
+        self._remark, self._mask = remark, 0
         self._lock, self._ports_lock = threading.Lock(), threading.Lock()
         self._ports: list[Publication] = []
-        self._closing, self._up = False, True
         self._ended = threading.Event()
         self._join()
-        self._thread = threading.Thread(target=self._serve, name="hospes-network", daemon=True)
         self._thread.start()
-
-    @property
-    def link_up(self) -> bool:
-        """Whether the network is there; a moment without its process does not count."""
-        return self._up
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a frame is there for the guest."""
-        return self._cable.waiting
-
-    def accept(self, offloads: int) -> None:
-        """What the guest's driver takes (vnet.Offloads)."""
-        self._cable.accept(offloads)
 
     def send(self, frames: Sequence[bytes]) -> None:
         """Frames of the guest; never waits."""
@@ -86,13 +66,6 @@ class CableEnd:
                 else:
                     statistics.refused += 1
             self._flush(outbox)
-
-    def receive(self, limit: int) -> list[bytes]:
-        """Up to limit frames for the guest."""
-        frames = self._cable.take(limit)
-        if self._held_back and self._cable.drained:
-            self._poll.wake()
-        return frames
 
     @property
     def publications(self) -> tuple[Publication, ...]:
@@ -123,6 +96,9 @@ class CableEnd:
         self._cable.clear()
         if not self._thread.is_alive():
             self._poll.close()
+
+    def _holds_back(self) -> bool:
+        return self._held_back
 
     def _join(self) -> None:
         """Plug in; what was published is so again, as far as can be."""
