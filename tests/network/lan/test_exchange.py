@@ -1,5 +1,6 @@
 """A network's process with cables and no machines: started once, ended, killed, started again."""
 
+import gc
 import os
 import signal
 import socket
@@ -214,6 +215,16 @@ def test_two_that_are_alike_are_refused(network, plugged) -> None:
         Card(directory, DB, "web")
     with pytest.raises(HospesError, match=r"no address left in 10.7.0.0/30; stop a machine"):
         Card(directory, DB, "db")
+
+
+def test_who_is_refused_leaves_no_descriptor_open(network, plugged) -> None:
+    directory = network()
+    plugged(directory, WEB)
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(HospesError, match="already; give"):
+        CableEnd(directory, WEB, "")
+    gc.collect()
+    assert sorted(os.listdir("/proc/self/fd")) == before
 
 
 def test_one_process_for_all_who_come_at_once(network, plugged) -> None:

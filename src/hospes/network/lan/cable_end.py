@@ -48,7 +48,11 @@ class CableEnd(NetworkEnd):
         self._lock, self._ports_lock = threading.Lock(), threading.Lock()
         self._ports: list[Publication] = []
         self._ended = threading.Event()
-        self._join()
+        try:
+            self._join()
+        except BaseException:
+            self._poll.close()
+            raise
         self._thread.start()
 
     def send(self, frames: Sequence[bytes]) -> None:
