@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from types import TracebackType
 from typing import Final, Self
 
 from bench.network_programs import PIECE_BYTES, STREAM_BYTES
@@ -27,12 +26,7 @@ class NetworkServers:
             threading.Thread(target=_accept, args=(listening, serve), daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         self._open.close()
 
 

@@ -8,7 +8,6 @@ import time
 import tty
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from hospes.base.errors import HospesError
@@ -38,12 +37,7 @@ class MachineProcess:
             os.close(slave)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         program = self._running
         program.kill()
         program.wait()

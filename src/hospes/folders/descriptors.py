@@ -10,9 +10,9 @@ import resource
 import stat
 import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from errno import EACCES, EISDIR, ELOOP, EMFILE, ESTALE
-from types import TracebackType
-from typing import Final, Protocol
+from typing import Final
 
 from hospes.folders.nodes import Node
 
@@ -51,38 +51,19 @@ def descriptors_for(sharers: int) -> int:
     return max(DESCRIPTORS_MIN, min(DESCRIPTORS_MAX, allowed // 2 // sharers))
 
 
-class Guard(Protocol):
-    """A lock that a thread may take several times."""
-
-    def __enter__(self) -> bool: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...
-
-
 class Held:
     """A descriptor in use, for as long as the context lasts."""
 
     __slots__ = ("_lock", "descriptor", "users")
 
-    def __init__(self, descriptor: int, lock: "Guard") -> None:
+    def __init__(self, descriptor: int, lock: AbstractContextManager[bool]) -> None:
         self.descriptor, self._lock = descriptor, lock
         self.users = 0
 
     def __enter__(self) -> int:
         return self.descriptor
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         with self._lock:
             self.users -= 1
             if self.users < 0:

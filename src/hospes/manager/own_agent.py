@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from hospes.base.errors import HospesError, PortBusy
@@ -56,12 +55,7 @@ class OwnAgent:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         """Let the next one have the agent; a command that still runs is killed."""
         try:
             with suppress(HospesError, OSError):

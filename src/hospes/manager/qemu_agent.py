@@ -1,7 +1,6 @@
 """QEMU's agent, in a guest whose machine is in a process of its own."""
 
 import os
-from types import TracebackType
 from typing import Final, Self
 
 from hospes.guests.execution.command import Command as Program
@@ -26,12 +25,7 @@ class QemuAgent:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         """Each port is given back by itself."""
 
     def run(self, command: Command, terminal: Terminal) -> int:

@@ -5,7 +5,7 @@ import signal
 import termios
 import tty
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Final
 
 LEAVE: Final = b"\x1d"
@@ -35,12 +35,7 @@ class RawTerminal:
             self._tell_size()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended: object) -> None:
         if self._resized is not None:
             signal.signal(signal.SIGWINCH, self._saved_handler)
         if self._saved is not None:
