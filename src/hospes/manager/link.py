@@ -4,13 +4,12 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from hospes.base import unix
 from hospes.base.asking import decoded, pack_request
 from hospes.base.errors import HospesError, PortBusy
 from hospes.manager.store import MachineDirectory
-from hospes.spec.firewall import FirewallStatus
 from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
 from hospes.spec.ports import STREAM_PORTS
@@ -38,6 +37,9 @@ from hospes.worker.messages import (
     Withdraw,
     unpack_reply,
 )
+
+if TYPE_CHECKING:
+    from hospes.spec.firewall import FirewallStatus
 
 Value = TypeVar("Value")
 
@@ -134,8 +136,11 @@ class Link:
         """Filter what the network card sends and receives by these rules, or no more."""
         self._ask(Guard(firewall), type(None))
 
-    def firewall(self) -> FirewallStatus | None:
+    def firewall(self) -> "FirewallStatus | None":
         """The rules, and what they have done; None if there are none."""
+        # Here, for most machines have no firewall.
+        from hospes.spec.firewall import FirewallStatus
+
         return next(iter(self._ask(Firewall(), tuple[FirewallStatus, ...])), None)
 
     def set_link(self, up: bool) -> None:

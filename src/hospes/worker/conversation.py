@@ -12,7 +12,6 @@ from hospes.base.errors import HospesError, PortBusy
 from hospes.base.log import save_crash
 from hospes.machine.life import MachineState
 from hospes.machine.machine import Machine
-from hospes.spec.firewall_rules import firewall_of
 from hospes.spec.kept import Ended, Started
 from hospes.worker import agent_port, messages
 from hospes.worker.agent_port import AgentPort
@@ -134,6 +133,9 @@ class Conversation:
         )
 
     def _guard(self, request: messages.Guard) -> None:
+        # Here, for most machines have no firewall.
+        from hospes.spec.firewall_rules import firewall_of
+
         rules = firewall_of(request.firewall)
         self._machine.at_cable(lambda cable: cable.guard(rules))
 
