@@ -4,9 +4,10 @@ import random
 import struct
 
 from fuzz.harness import damage, main, odd_number
+from fuzz.nat import MAC, packet
 
 from hospes.base.errors import HospesError
-from hospes.network import arp, ethernet, icmp, ipv4, ipv6, udp
+from hospes.network import arp, icmp, udp
 from hospes.network.dns import write_name
 from hospes.network.firewall.filter import REFUSALS_MAX, Firewall
 from hospes.network.firewall.names import ADDRESSES_MAX, QUESTIONS_MAX
@@ -21,7 +22,6 @@ from hospes.network.vnet import PLAIN, VNET_BYTES
 from hospes.spec.firewall import Direction, FirewallSpec, Verdict
 from hospes.spec.firewall_rules import firewall_of, parse_selector
 
-GUEST_MAC = bytes.fromhex("525400123456")
 HOSTS = {
     4: (bytes((10, 0, 2, 15)), bytes((10, 0, 2, 3)), bytes((8, 8, 8, 8)), b"\xff" * 4, bytes(4)),
     16: (
@@ -114,9 +114,9 @@ def packet_frame(chance: random.Random, sent: list[bytes]) -> bytes:
     ports = chance.choice(PORTS), chance.choice(PORTS)
     kind = chance.randrange(6)
     if kind == 0:
-        return arp.request(GUEST_MAC, source[:4], target[:4])
+        return arp.request(MAC, source[:4], target[:4])
     if kind == 1:
-        wire = Wire(Plan().mac + GUEST_MAC, source, target, ports)
+        wire = Wire(Plan().mac + MAC, source, target, ports)
         flags = chance.choice((2, 18, 16, 17, 4, 20, 255))
         numbers = odd_number(chance, 32), odd_number(chance, 32)
         return wire.frame(*numbers, flags, 9, data=b"x", mss=9)
@@ -130,18 +130,14 @@ def packet_frame(chance: random.Random, sent: list[bytes]) -> bytes:
         return put(chance, source, target, ICMP if size == 4 else ICMPV6, data)
     if kind == 4:
         return put(chance, source, target, chance.choice((2, 41, 47, 6, 17)), chance.randbytes(30))
-    return PLAIN + GUEST_MAC * 2 + chance.randbytes(chance.randrange(80))
+    return PLAIN + MAC * 2 + chance.randbytes(chance.randrange(80))
 
 
 def put(
     chance: random.Random, source: bytes, target: bytes, protocol: int, data: bytes
 ) -> bytes:
     """One packet, or a fragment of one."""
-    build = ipv4.packets if len(source) == 4 else ipv6.packets
-    kind = ethernet.IPV4 if len(source) == 4 else ethernet.IPV6
-    mtu = chance.choice((1500, 1500, 100))
-    parts = list(build(source, target, protocol, data, mtu, chance.randrange(3)))
-    return ethernet.frame(Plan().mac, GUEST_MAC, kind, chance.choice(parts))
+    return packet(chance, source, target, protocol, data, mtu_min=100)
 
 
 def message(chance: random.Random) -> bytes:

@@ -166,12 +166,13 @@ def any_frame(chance: random.Random, nat: Nat) -> bytes:
 
 
 def packet(
-    chance: random.Random, source: bytes, destination: bytes, protocol: int, data: bytes
-) -> bytes:
+    chance: random.Random, source: bytes, destination: bytes, protocol: int, data: bytes,
+    mtu_min: int = 200,
+) -> bytes:  # fmt: skip
     """One packet, or a fragment of one."""
     build = ipv4.packets if len(source) == 4 else ipv6.packets
     kind = ethernet.IPV4 if len(source) == 4 else ethernet.IPV6
-    mtu = chance.choice((1500, 1500, 200))
+    mtu = chance.choice((1500, 1500, mtu_min))
     parts = list(build(source, destination, protocol, data, mtu, chance.randrange(3)))
     return ethernet.frame(Plan().mac, MAC, kind, chance.choice(parts))
 

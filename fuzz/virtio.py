@@ -60,14 +60,19 @@ def set_up(chance: random.Random, bus: Bus, base: int, first: int) -> None:
     """The registers a driver writes; now and then one is left out or wrong."""
     features = 1 << 32 | chance.getrandbits(2) << 28
     features |= chance.choice((0, RING_PACKED)) | chance.choice((0, RING_RESET))
-    writes = [(0x70, 0), (0x70, 3), (0x24, 0), (0x20, features & 0xFFFF_FFFF)]
-    writes += [(0x24, 1), (0x20, features >> 32), (0x70, 11)]
-    for queue in range(2):
-        writes += laid_out(first, queue)
-    for offset, value in [*writes, (0x70, 15)]:
+    for offset, value in registers(features, first, 2):
         wrong = odd_number(chance, 32) & 0xFFFF_FFFF
         if chance.random() > 0.005:
             bus.write(base + offset, 4, wrong if chance.random() < 0.005 else value)
+
+
+def registers(features: int, first: int, queues: int) -> list[tuple[int, int]]:
+    """What a driver writes to have a device with these features, and queues in these places."""
+    writes = [(0x70, 0), (0x70, 3), (0x24, 0), (0x20, features & 0xFFFF_FFFF)]
+    writes += [(0x24, 1), (0x20, features >> 32), (0x70, 11)]
+    for queue in range(queues):
+        writes += laid_out(first, queue)
+    return [*writes, (0x70, 15)]
 
 
 def laid_out(first: int, queue: int) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ import random
 import struct
 
 from fuzz.harness import RAM_BASE, RAM_BYTES, Line, Ram, access, main, odd_number
-from fuzz.virtio import QUEUE_SPACING, SIZE, scribble
+from fuzz.virtio import QUEUE_SPACING, SIZE, registers, scribble
 
 from hospes.base import wire
 from hospes.base.clock import ManualClock
@@ -72,13 +72,7 @@ def act(chance: random.Random, bus: Bus, ram: Frames, device: VirtioBalloon) -> 
 def set_up(chance: random.Random, bus: Bus, ram: Frames) -> None:
     """The registers a driver writes, hardly ever wrong."""
     features = 1 << 32 | chance.getrandbits(2) << 28 | chance.choice((0x26, 0x24, 0x20, 0x26))
-    writes = [(0x70, 0), (0x70, 3), (0x24, 0), (0x20, features & 0xFFFF_FFFF)]
-    writes += [(0x24, 1), (0x20, features >> 32), (0x70, 11)]
-    for queue in range(QUEUES):
-        at = RAM_BASE + QUEUE_SPACING * queue
-        writes += [(0x30, queue), (0x38, SIZE), (0x80, at), (0x84, 0), (0x90, at + 0x1000)]
-        writes += [(0x94, 0), (0xA0, at + 0x2000), (0xA4, 0), (0x44, 1)]
-    for offset, value in [*writes, (0x70, 15)]:
+    for offset, value in registers(features, 0, QUEUES):
         if chance.random() > 0.002:
             bus.write(SLOT + offset, 4, value)
             ram.step_pages = 0

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Sequence
 
 from fuzz.harness import RAM_BASE, RAM_BYTES, Line, Ram, access, main, odd_number
-from fuzz.virtio import QUEUE_SPACING, SIZE, scribble
+from fuzz.virtio import QUEUE_SPACING, SIZE, laid_out, registers, scribble
 
 from hospes.base import wire
 from hospes.base.errors import GuestError
@@ -125,7 +125,7 @@ def act(chance: random.Random, bus: Bus, ram: Ram, device: VirtioNet) -> None:
     if chance.random() < 0.05:
         bus.write(SLOT + 0x30, 4, queue)
         bus.write(SLOT + chance.choice((0x44, 0xC0)), 4, chance.randrange(2))
-        for offset, value in laid_out(queue):
+        for offset, value in laid_out(0, queue):
             bus.write(SLOT + offset, 4, value)
     if chance.random() < 0.1:
         access(chance, bus, SLOT, chance.randrange(0x150))
@@ -176,20 +176,9 @@ def set_up(chance: random.Random, bus: Bus, own: int) -> None:
     features = own if chance.random() < 0.6 else own & chance.getrandbits(64)
     features |= VERSION_1 | chance.getrandbits(2) << 28
     features |= chance.choice((0, RING_PACKED)) | chance.choice((0, RING_RESET))
-    writes = [(0x70, 0), (0x70, 3), (0x24, 0), (0x20, features & 0xFFFF_FFFF)]
-    writes += [(0x24, 1), (0x20, features >> 32), (0x70, 11)]
-    for queue in range(QUEUES):
-        writes += laid_out(queue)
-    for offset, value in [*writes, (0x70, 15)]:
+    for offset, value in registers(features, 0, QUEUES):
         if chance.random() > 0.001:
             bus.write(SLOT + offset, 4, value)
-
-
-def laid_out(queue: int) -> list[tuple[int, int]]:
-    """The registers that place and enable a queue."""
-    at = RAM_BASE + QUEUE_SPACING * queue
-    writes = [(0x30, queue), (0x38, SIZE), (0x80, at), (0x84, 0), (0x90, at + 0x1000)]
-    return [*writes, (0x94, 0), (0xA0, at + 0x2000), (0xA4, 0), (0x44, 1)]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import random
 import struct
 
 from fuzz.harness import RAM_BASE, Line, Ram, access, main, odd_number
-from fuzz.virtio import QUEUE_SPACING, SIZE, scribble
+from fuzz.virtio import QUEUE_SPACING, SIZE, registers, scribble
 
 from hospes.base import wire
 from hospes.base.errors import GuestError
@@ -118,13 +118,7 @@ def act(
 def set_up(chance: random.Random, bus: Bus) -> None:
     """The registers a driver writes, hardly ever wrong."""
     features = 1 << 32 | chance.getrandbits(2) << 28 | 2
-    writes = [(0x70, 0), (0x70, 3), (0x24, 0), (0x20, features & 0xFFFF_FFFF)]
-    writes += [(0x24, 1), (0x20, features >> 32), (0x70, 11)]
-    for queue in range(QUEUES):
-        at = RAM_BASE + QUEUE_SPACING * queue
-        writes += [(0x30, queue), (0x38, SIZE), (0x80, at), (0x84, 0), (0x90, at + 0x1000)]
-        writes += [(0x94, 0), (0xA0, at + 0x2000), (0xA4, 0), (0x44, 1)]
-    for offset, value in [*writes, (0x70, 15)]:
+    for offset, value in registers(features, 0, QUEUES):
         if chance.random() > 0.001:
             bus.write(SLOT + offset, 4, value)
 
