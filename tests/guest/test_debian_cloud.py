@@ -1,16 +1,13 @@
 """A Debian that carries cloud-init does what a seed says: the image is built, and then booted."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
+from tests.guest import images
 from tests.guest.debian import PATIENT, hospes, in_guest
 from tests.guests.test_nocloud import KEY
 from tests.worker.homes import own_home
 
-from hospes.api import drive
-from hospes.base.errors import HospesError
-from hospes.guests.catalogue import ensure
 from hospes.guests.store import Image
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak]
@@ -34,12 +31,7 @@ runcmd:
 @pytest.fixture(scope="module")
 def image() -> Image:
     """Built once into the cache: some minutes."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("there is no apt-get to fetch the guest's packages with")
-    try:
-        return ensure(IMAGE, driver=drive)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    return images.image(IMAGE)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.guest import images
 from tests.guest.debian import BOOT_SECONDS, PATIENT
 
-from hospes.api import Machine, drive
-from hospes.base.errors import HospesError
-from hospes.guests import catalogue
+from hospes.api import Machine
 from hospes.guests.store import Image
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak]
@@ -96,10 +95,7 @@ def test_users_of_the_guest_are_told_apart(vm: Machine, place: Path) -> None:
 
 
 def test_a_project_is_cloned_and_built(place: Path) -> None:
-    try:
-        catalogue.build(IMAGE, PACKAGES, drive)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    images.image(IMAGE, PACKAGES)
     folder = place / "project"
     folder.mkdir()
     with Machine(IMAGE, volumes=[f"{folder}:/src"], append=PATIENT) as vm:

@@ -2,17 +2,16 @@
 
 import hashlib
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.guest.images import image
 
 from hospes import Machine
 from hospes.base.errors import HospesError
-from hospes.guests.catalogue import ensure
 from hospes.guests.execution.command import Command, Terminal
 from hospes.guests.execution.running import Input
 from hospes.guests.qemu_session import QemuSession
@@ -38,12 +37,7 @@ SETUP = """
 
 @pytest.fixture(scope="module")
 def vm() -> Iterator[Machine]:
-    if shutil.which("apt-get") is None:
-        pytest.skip("there is no apt-get to fetch the guest's packages with")
-    try:
-        ensure(IMAGE)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    image(IMAGE)
     with Machine(IMAGE, ports=True) as machine:
         machine.run(SETUP, SECONDS, check=True)
         yield machine

@@ -15,13 +15,10 @@ from pathlib import Path
 
 import pytest
 from tests.guest.debian import PATIENT
+from tests.guest.images import image
 from tests.machine.test_networks import free_port
 
 from hospes import Machine
-from hospes.api import drive
-from hospes.base.errors import HospesError
-from hospes.guests import catalogue
-from hospes.guests.store import images_directory, load_image
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak]
 
@@ -73,13 +70,7 @@ def ports() -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def vm(ports: dict[str, int]) -> Iterator[Machine]:
-    if shutil.which("apt-get") is None:
-        pytest.skip("there is no apt-get to fetch the guest's packages with")
-    try:
-        if load_image(images_directory() / IMAGE) is None:
-            catalogue.build(IMAGE, PACKAGES, drive)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    image(IMAGE, PACKAGES)
     publish = [f"{ports['http']}:80", f"{ports['ssh']}:22"]
     with Machine(
         IMAGE, network="nat", allow_host=True, publish=publish, append=PATIENT

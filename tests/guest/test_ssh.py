@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.guest import images
 from tests.ui.programs import command
 from tests.worker.homes import own_home
-
-from hospes.guests.catalogue import list_images
 
 pytestmark = [pytest.mark.guest, pytest.mark.soak]
 
@@ -23,14 +22,10 @@ SECONDS: Final = 1800
 @pytest.fixture(scope="module")
 def image() -> str:
     """Built once into the cache, like the others: some minutes."""
-    for program in ("apt-get", "ssh", "ssh-keygen", "scp"):
+    for program in ("ssh", "ssh-keygen", "scp"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no {program} on this host")
-    if not any(one.name == IMAGE and one.present for one in list_images()):
-        built = run("image", "build", IMAGE, "--packages", "openssh-server")
-        if built.returncode:
-            pytest.skip(f"the image cannot be had: {built.stderr.decode()}")
-    return IMAGE
+    return images.image(IMAGE, ["openssh-server"]).manifest.name
 
 
 @pytest.fixture

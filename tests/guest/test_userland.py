@@ -1,17 +1,15 @@
 """Debian's stock riscv64 programs, unpacked from its packages, do byte for byte what they do under
 QEMU: bash and coreutils, perl, python3."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
+from tests.guest.images import image
 from tests.guest.kernel_log import COMMAND, NOT_OURS, troubles
 from tests.guest.pair import Pair, pair, script
 
 from hospes.api import describe
-from hospes.base.errors import HospesError
-from hospes.guests.catalogue import ensure
 
 pytestmark = pytest.mark.guest
 
@@ -21,12 +19,7 @@ SCRIPT_SECONDS: Final = 600
 
 @pytest.fixture(scope="module")
 def guests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    if shutil.which("apt-get") is None:
-        pytest.skip("there is no apt-get to fetch the guest's packages with")
-    try:
-        ensure(IMAGE)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    image(IMAGE)
     with pair(describe(IMAGE), tmp_path_factory.mktemp("peer")) as both:
         yield both
 

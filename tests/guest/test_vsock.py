@@ -1,6 +1,5 @@
 """Stock Debian's kernel and python3 talk with the host over vsock, both ways."""
 
-import shutil
 import socket
 import threading
 import zlib
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.guest.images import image
 
 from hospes.api import Machine
 from hospes.base.errors import HospesError
-from hospes.guests.catalogue import ensure
 
 pytestmark = pytest.mark.guest
 
@@ -28,12 +27,7 @@ PIECE: Final = bytes(range(256)) * 256
 @pytest.fixture(scope="module")
 def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A machine in which the script listens; its Unix socket is beside `door`."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("there is no apt-get to fetch the guest's packages with")
-    try:
-        ensure(IMAGE)
-    except HospesError as error:
-        pytest.skip(f"the image cannot be had: {error}")
+    image(IMAGE)
     door = tmp_path_factory.mktemp("vsock") / "door"
     with Machine(IMAGE, vsock=door) as vm:
         vm.run(f"cat >/root/v.py <<'END'\n{SCRIPT.read_text()}END\n", BOOT_SECONDS, check=True)
