@@ -45,6 +45,11 @@ def pair(spec: VmSpec, directory: Path) -> Iterator[Pair]:
 
 
 def script(name: str, interpreter: str) -> str:
-    """A command that runs one of the scripts in the guest."""
+    """A command that runs one of the scripts in the guest.
+
+    Its shell stays, for busybox's shell has a child write a here-document and does not wait for it:
+    an interpreter that took the shell's place would find a child that it never had.
+    """
     text = (SCRIPTS / name).read_text()
-    return f"cat >/tmp/{name} <<'END OF FILE'\n{text}END OF FILE\n{interpreter} /tmp/{name}"
+    run = f"{interpreter} /tmp/{name}\nexit $?"
+    return f"cat >/tmp/{name} <<'END OF FILE'\n{text}END OF FILE\n{run}"
