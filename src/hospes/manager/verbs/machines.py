@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final
 
-from hospes.base.errors import HospesError
 from hospes.manager.manager import Manager
 from hospes.manager.verb import verb
 
@@ -152,16 +151,8 @@ def inspect(m: Manager, name: Name) -> "Inspected":
 
 
 def _each(names: Sequence[str], act: "Callable[[MachineDirectory], object]") -> tuple[str, ...]:
-    """Act on every machine; what cannot be done is told once all others are done."""
+    """Act on every machine (several.each)."""
+    from hospes.manager.several import each
     from hospes.manager.store import Store
 
-    done, failures = [], []
-    for name in names:
-        try:
-            act(Store().find(name))
-            done.append(name)
-        except HospesError as error:
-            failures.append(str(error).rstrip("."))
-    if failures:
-        raise HospesError("; ".join(failures))
-    return tuple(done)
+    return each(names, lambda name: act(Store().find(name)))

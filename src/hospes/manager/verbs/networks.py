@@ -75,15 +75,9 @@ def ls(m: Manager) -> tuple[NetworkLine, ...]:
 def rm(m: Manager, names: Annotated[list[str], "the network, or several"]) -> None:
     """Remove a network that no machine is in."""
     from hospes.manager.networks import remove_network
+    from hospes.manager.several import each
 
-    failures = []
-    for name in names:
-        try:
-            remove_network(name)
-        except HospesError as error:
-            failures.append(str(error).rstrip("."))
-    if failures:
-        raise HospesError("; ".join(failures))
+    each(names, remove_network)
 
 
 @verb("GET /networks/{name}", "network inspect")
