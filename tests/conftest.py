@@ -1,11 +1,14 @@
-"""How tests are shared out among processes (pytest-xdist): whole files, and one for Debian."""
+"""How tests are shared out among processes (pytest-xdist), and what holds for every test."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+from hospes.base.paths import cache_directory
 
 DEBIAN_FILES: Final = "tests/guest/test_debian"
 """How the names of those begin that need the image `debian`."""
@@ -47,3 +50,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.get_closest_marker("guest") is None,
         )
     )
+
+
+def crashes() -> set[Path]:
+    """What base.log has saved of unexpected errors."""
+    return set((cache_directory() / "log").glob("crash-*.txt"))
+
+
+@pytest.fixture(autouse=True)
+def no_process_of_ours_crashes() -> Iterator[None]:
+    """Also one in the background, of which nobody sees the end."""
+    before = crashes()
+    yield
+    for crash in crashes() - before:
+        pytest.fail(crash.read_text())

@@ -90,7 +90,6 @@ class Exchange:
             line.close()
         self._gateway.close()
         self._save_leases()
-        self._poll.want(self._listener.fileno(), READ, 0, self._accept)
         self._poll.close()
 
     def _is_over(self) -> bool:
