@@ -59,7 +59,6 @@ Acquire::AllowInsecureRepositories "false";
 Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 Acquire::Languages "none";
-Acquire::GzipIndexes "true";
 Dir::Cache::srcpkgcache "";
 """
 
