@@ -41,7 +41,7 @@ def talk(net: Net, data: bytes, source: bytes = NOBODY, to: bytes = EVERYBODY) -
     assert len(answer) >= 300
     assert answer[:4] == bytes((2, 1, 6, 0))
     assert answer[4:8] == bytes.fromhex("0000abcd")
-    options = dhcp._parse_options(answer[240:])
+    options = dhcp.parse_options(answer[240:])
     return {"to": seen.destination, "mac": seen.destination_mac, "yours": answer[16:20], **options}
 
 

@@ -19,10 +19,11 @@ BROADCAST: Final = b"\xff" * 4
 NOBODY: Final = bytes(4)
 MESSAGE_MIN_BYTES: Final = 300
 """What BOOTP clients insist on (RFC 1542, section 2.1)."""
-_HEADER: Final = struct.Struct(">BBBBIHH4s4s4s4s16s192x4s")
+HEADER: Final = struct.Struct(">BBBBIHH4s4s4s4s16s192x4s")
+"""It ends with the cookie."""
 (
-    _MASK, _ROUTER, _DNS, _NAME, _DOMAIN, _MTU, _BROADCAST, _WANTED, _LEASE, _TYPE, _SERVER, _RENEW,
-    _REBIND,
+    _MASK, _ROUTER, DNS_SERVERS, _NAME, _DOMAIN, _MTU, _BROADCAST, _WANTED, _LEASE, _TYPE, _SERVER,
+    _RENEW, _REBIND,
 ) = (1, 3, 6, 12, 15, 26, 28, 50, 51, 53, 54, 58, 59)  # fmt: skip
 
 
@@ -48,21 +49,22 @@ class Reply(NamedTuple):
 
 def parse(data: bytes) -> Message:
     """GuestError when it is no DHCP message from an Ethernet client."""
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         raise GuestError(f"a DHCP message of {len(data)} bytes")
     op, kind, size, _, transaction, _, flags, client, _, _, relay, mac, cookie = (
-        _HEADER.unpack_from(data)
+        HEADER.unpack_from(data)
     )
     if (op, kind, size, cookie) != (REQUEST_OP, 1, 6, COOKIE):
         raise GuestError("a message to the DHCP server is not from an Ethernet client")
-    options = _parse_options(data[_HEADER.size :])
+    options = parse_options(data[HEADER.size :])
     said = options.get(_TYPE, b"")
     if len(said) != 1:
         raise GuestError("a DHCP message has no type")
     return Message(said[0], transaction, flags, client, mac[:6], relay, options)
 
 
-def _parse_options(data: bytes) -> dict[int, bytes]:
+def parse_options(data: bytes) -> dict[int, bytes]:
+    """What follows the header (RFC 2132, section 2); GuestError when an option is cut off."""
     options: dict[int, bytes] = {}
     at = 0
     while at < len(data) and data[at] != 255:
@@ -116,7 +118,7 @@ class DhcpServer:
 
     def _reply(self, message: Message, kind: int, lease: Lease | None) -> Reply:
         address = NOBODY if lease is None else lease.address
-        data = _HEADER.pack(
+        data = HEADER.pack(
             REPLY_OP, 1, 6, 0, message.transaction, 0, message.flags,
             message.client if kind == ACK else NOBODY, address, self._plan.gateway4, message.relay,
             message.mac, COOKIE,
@@ -141,7 +143,7 @@ class DhcpServer:
             (_MASK, network.netmask.packed),
             (_BROADCAST, network.broadcast_address.packed),
             (_ROUTER, b"" if plan.isolated else plan.gateway4),
-            (_DNS, plan.dns4),
+            (DNS_SERVERS, plan.dns4),
             (_NAME, name.encode("ascii", "replace")[:63]),
             (_DOMAIN, plan.domain.encode("ascii")),
             (_MTU, plan.mtu.to_bytes(2, "big")),

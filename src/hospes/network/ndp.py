@@ -14,7 +14,7 @@ HOP_LIMIT: Final = 255
 """What it must arrive with, so that it cannot have come from another link."""
 ALL_NODES: Final = bytes.fromhex("ff020000000000000000000000000001")
 _SOLICITED_NODE: Final = bytes.fromhex("ff0200000000000000000001ff")
-_SOURCE_MAC, _TARGET_MAC, _PREFIX, _MTU, _RDNSS = 1, 2, 3, 5, 25
+_SOURCE_MAC, _TARGET_MAC, _PREFIX, _MTU, RDNSS = 1, 2, 3, 5, 25
 _ROUTER, _SOLICITED, _OVERRIDE = 0x80, 0x40, 0x20
 ROUTER_LIFETIME_SECONDS: Final = 9000
 FOREVER: Final = 0xFFFF_FFFF
@@ -98,7 +98,7 @@ def router_advertisement(plan: Plan) -> bytes:
     lifetime = 0 if plan.isolated else ROUTER_LIFETIME_SECONDS
     head = struct.pack(">BBHBBHII", ROUTER_ADVERTISEMENT, 0, 0, 64, 0, lifetime, 0, 0)
     on_link_and_autonomous = 0xC0
-    server = struct.pack(">BBHI", _RDNSS, 3, 0, FOREVER) + plan.dns6 if plan.dns6 else b""
+    server = struct.pack(">BBHI", RDNSS, 3, 0, FOREVER) + plan.dns6 if plan.dns6 else b""
     options = (
         bytes((_SOURCE_MAC, 1)) + plan.mac,
         struct.pack(">BBHI", _MTU, 1, 0, plan.mtu),

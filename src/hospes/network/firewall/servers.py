@@ -2,16 +2,17 @@
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
+from hospes.base.errors import GuestError
+from hospes.network import dhcp
+from hospes.network.ndp import RDNSS
+
 SERVERS_MAX: Final = 16
-DHCP_COOKIE_AT, DHCP_COOKIE = 236, bytes.fromhex("63825363")
-_DHCP_REPLY: Final = 2
-_DHCP_PAD, _DHCP_SERVERS, _DHCP_END = 0, 6, 255
 _DHCP6_REPLY: Final = 7
 _DHCP6_SERVERS: Final = 23
 _ADVERTISEMENT_BYTES: Final = 16
-_RDNSS: Final = 25
 
 
 class Servers:
@@ -59,22 +60,17 @@ def _transaction(message: bytes) -> bytes:
     """The number by which a client knows its answer, and of which protocol it is."""
     if len(message) < 4:
         return b""
-    if message[DHCP_COOKIE_AT : DHCP_COOKIE_AT + 4] == DHCP_COOKIE:
+    if message[dhcp.HEADER.size - 4 : dhcp.HEADER.size] == dhcp.COOKIE:
         return b"4" + message[4:8]
     return b"6" + message[1:4]
 
 
 def _dhcp(message: bytes) -> Iterator[bytes]:
     """Option 6 of RFC 2132, section 3.8."""
-    at = DHCP_COOKIE_AT + 4
-    while message[0] == _DHCP_REPLY and at + 1 < len(message) and message[at] != _DHCP_END:
-        if message[at] == _DHCP_PAD:
-            at += 1
-            continue
-        size = message[at + 1]
-        if message[at] == _DHCP_SERVERS:
-            yield from _pieces(message[at + 2 : at + 2 + size], 4)
-        at += 2 + size
+    if message[0] == dhcp.REPLY_OP:
+        with suppress(GuestError):
+            options = dhcp.parse_options(message[dhcp.HEADER.size :])
+            yield from _pieces(options.get(dhcp.DNS_SERVERS, b""), 4)
 
 
 def _dhcp6(message: bytes) -> Iterator[bytes]:
@@ -92,7 +88,7 @@ def _rdnss(message: bytes) -> Iterator[bytes]:
     at = _ADVERTISEMENT_BYTES
     while at + 2 <= len(message) and message[at + 1]:
         end = at + 8 * message[at + 1]
-        if message[at] == _RDNSS:
+        if message[at] == RDNSS:
             yield from _pieces(message[at + 8 : end], 16)
         at = end
 
