@@ -1,5 +1,7 @@
 """A stand-in for the host: what the protocols asked of it, and connections that a test steers."""
 
+from collections.abc import Callable
+
 from hospes.network.limits import Limits
 from hospes.network.nat import Nat
 from hospes.network.plan import Plan
@@ -59,7 +61,11 @@ class Net:
     """A Nat with its stand-in, and the frames it has sent to the guest."""
 
     def __init__(
-        self, plan: Plan | None = None, limits: Limits | None = None, resolvers: str = "8.8.8.8"
+        self,
+        plan: Plan | None = None,
+        limits: Limits | None = None,
+        resolvers: str = "8.8.8.8",
+        station_of: Callable[[bytes], int] = lambda mac: 0,
     ) -> None:
         self.host, self.frames, self.now = FakeHost(), list[bytes](), SECOND
         self.statistics = Statistics()
@@ -67,7 +73,7 @@ class Net:
         self.resolvers = Resolvers(packed)
         self.nat = Nat(
             plan or Plan(), limits or Limits(), self.frames.append, self.host, self.resolvers,
-            lambda count: bytes(range(1, count + 1)), self.statistics,
+            lambda count: bytes(range(1, count + 1)), self.statistics, station_of=station_of,
         )  # fmt: skip
 
     def send(self, *frames: bytes) -> None:

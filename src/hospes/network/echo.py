@@ -5,6 +5,7 @@ from typing import NamedTuple
 from hospes.network.icmp import Echo
 from hospes.network.limits import Limits
 from hospes.network.packet import IpPacket
+from hospes.network.shares import SharedTable
 
 
 class Asked(NamedTuple):
@@ -22,20 +23,22 @@ class Echoes:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._asked: dict[int, Asked] = {}
+        self._asked = SharedTable[int, Asked](limits.echoes)
         self._number = 0
 
-    def add(self, packet: IpPacket, echo: Echo, target: bytes, now_ns: int) -> int:
-        """The number for a request; the oldest without a reply gives way."""
-        while self._asked:
-            number, oldest = next(iter(self._asked.items()))
-            full = len(self._asked) >= self._limits.echoes
-            if not full and now_ns - oldest.at_ns < self._limits.echo_idle_ns:
+    def add(self, packet: IpPacket, echo: Echo, target: bytes, now_ns: int, station: int) -> int:
+        """The number for a station's request; its oldest without a reply may give way."""
+        while (first := self._asked.oldest(station)) is not None:
+            number, oldest = first
+            if now_ns - oldest.at_ns < self._limits.echo_idle_ns:
                 break
-            del self._asked[number]
+            self._asked.pop(number)
         self._number = (self._number + 1) & 0xFFFF
         short = echo._replace(data=b"")
-        self._asked[self._number] = Asked(packet.source, packet.destination, target, short, now_ns)
+        asked = Asked(packet.source, packet.destination, target, short, now_ns)
+        self._asked.put(self._number, asked, station)
+        for _ in self._asked.overflow():
+            pass
         return self._number
 
     def take(self, number: int, target: bytes) -> Asked | None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from hospes.base.errors import GuestError
 from hospes.network.packet import IP_MAX_BYTES, IpPacket
+from hospes.network.shares import SharedTable
 
 DATAGRAMS_MAX: Final = 64
 PIECES_MAX: Final = 128
@@ -27,14 +28,16 @@ class Partial:
 
 
 class Reassembly:
-    """At most DATAGRAMS_MAX datagrams under way, each for AGE_MAX_NS; the oldest gives way."""
+    """At most DATAGRAMS_MAX datagrams under way, each for AGE_MAX_NS; then, of the station that
+    has most, the oldest gives way.
+    """
 
     def __init__(self) -> None:
-        self._partial: dict[Key, Partial] = {}
+        self._partial = SharedTable[Key, Partial](DATAGRAMS_MAX)
         self.held = 0
 
-    def add(self, packet: IpPacket, now_ns: int) -> list[IpPacket] | None:
-        """All pieces in order, once this was the last one missing.
+    def add(self, packet: IpPacket, now_ns: int, station: int = 0) -> list[IpPacket] | None:
+        """All pieces of a station's datagram in order, once this was the last one missing.
 
         GuestError, and the datagram is gone, when pieces overlap (RFC 5722) or reach too far.
         """
@@ -42,7 +45,7 @@ class Reassembly:
         if fragment is None:
             return [packet]
         key = (packet.source, packet.destination, packet.protocol, fragment.identification)
-        partial = self._find(key, now_ns)
+        partial = self._find(key, now_ns, station)
         end = fragment.offset + packet.length
         if end > IP_MAX_BYTES or (fragment.more and packet.length & 7) or not packet.length:
             self._forget(key)
@@ -62,7 +65,7 @@ class Reassembly:
             self._forget(key)
             return _in_order(partial)
         while self.held > HELD_BYTES_MAX:
-            self._forget(next(iter(self._partial)))
+            self.held -= self._partial.give_way().held
         return None
 
     def clear(self) -> None:
@@ -70,17 +73,18 @@ class Reassembly:
         self._partial.clear()
         self.held = 0
 
-    def _find(self, key: Key, now_ns: int) -> Partial:
+    def _find(self, key: Key, now_ns: int, station: int) -> Partial:
         partial = self._partial.get(key)
         if partial is None or now_ns - partial.born_ns > AGE_MAX_NS:
             self._forget(key)
-            if len(self._partial) >= DATAGRAMS_MAX:
-                self._forget(next(iter(self._partial)))
-            partial = self._partial[key] = Partial(now_ns)
+            partial = Partial(now_ns)
+            self._partial.put(key, partial, station)
+            for gone in self._partial.overflow():
+                self.held -= gone.held
         return partial
 
     def _forget(self, key: Key) -> None:
-        gone = self._partial.pop(key, None)
+        gone = self._partial.pop(key)
         if gone is not None:
             self.held -= gone.held
 

@@ -43,7 +43,8 @@ class IcmpNat:
             return True
         target = self._reach.target(packet.destination, 0)
         if isinstance(target, bytes):
-            number = self._echoes.add(packet, echo, target, now_ns)
+            station = self._link.station(packet.source)
+            number = self._echoes.add(packet, echo, target, now_ns, station)
             self._outside.echo(target, number, echo.data)
             return True
         self._statistics.refused += 1

@@ -1,4 +1,4 @@
-"""How much of the host one guest may use through its network."""
+"""How much of the host one guest, or those of one shared network, may use through it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,8 @@ MILLISECOND_NS: Final = 1_000_000
 class Limits:
     """Counts, bytes and nanoseconds; what exceeds them is refused or dropped, and counted.
 
-    A connection that has been idle for `evict_idle_ns` gives way to a new one when all are taken.
+    When all connections are taken, one of a guest that has more than the new one's gives way, or
+    one that has been idle for `evict_idle_ns`.
     """
 
     connections: int = 4096
@@ -24,7 +25,7 @@ class Limits:
     assured_bytes: int = 64 << 10
     """What a connection may hold whatever the others do."""
     total_bytes: int = 64 << 20
-    """What all connections may hold together beyond that, each way."""
+    """What all connections of a guest may hold together beyond that, each way."""
     queue_bytes: int = 8 << 20
     """Frames for the guest that wait; hosts are not read beyond."""
     queue_frames: int = 16384
@@ -38,7 +39,7 @@ class Limits:
 
 
 class Budget:
-    """Bytes that all connections hold together in one direction."""
+    """Bytes that all connections of a guest hold together in one direction."""
 
     def __init__(self, limit: int) -> None:
         self.limit, self.used = limit, 0

@@ -7,13 +7,14 @@ from hospes.network import arp, ethernet, icmp, ipv4, ipv6, ndp, udp
 from hospes.network.limits import Limits
 from hospes.network.packet import ICMP, ICMPV6, UDP, IpPacket
 from hospes.network.plan import Plan
+from hospes.network.shares import SharedTable
 from hospes.network.udp import Datagram
 
 IDENTIFICATION_MASK: Final = 0xFFFF
 
 
 class Link:
-    """Sends through `emit`; learns neighbours from what they send, the oldest giving way."""
+    """Sends through `emit`; learns neighbours from what they send, and forgets the oldest."""
 
     def __init__(
         self,
@@ -21,11 +22,14 @@ class Link:
         limits: Limits,
         emit: Callable[[bytes], None],
         holder: Callable[[bytes], bytes | None] = lambda address: None,
+        station_of: Callable[[bytes], int] = lambda mac: 0,
     ) -> None:
-        """`holder` tells whose an address is that no other card may show."""
-        self._plan, self._limits, self.emit = plan, limits, emit
-        self._holder = holder
-        self._neighbours: dict[bytes, bytes] = {}
+        """`holder` tells whose an address is that no other card may show, and `station_of` at
+        which port of a switch a card is.
+        """
+        self._plan, self.emit = plan, emit
+        self._holder, self._station_of = holder, station_of
+        self._neighbours = SharedTable[bytes, bytes](limits.neighbours)
         self._identification = 0
 
     def learn(self, address: bytes, mac: bytes) -> bool:
@@ -37,17 +41,21 @@ class Link:
             return False
         if self._holder(address) not in (None, mac):
             return False
-        self._neighbours.pop(address, None)
-        if len(self._neighbours) >= self._limits.neighbours:
-            del self._neighbours[next(iter(self._neighbours))]
-        self._neighbours[address] = mac
+        self._neighbours.put(address, mac, self._station_of(mac))
+        for _ in self._neighbours.overflow():
+            pass
         return True
+
+    def station(self, address: bytes) -> int:
+        """The port of the switch at which the guest with this address is."""
+        mac = self._neighbours.get(address) or self._holder(address)
+        return 0 if mac is None else self._station_of(mac)
 
     def forget(self, mac: bytes) -> set[bytes]:
         """A neighbour is gone: the addresses that it had."""
         gone = {address for address, known in self._neighbours.items() if known == mac}
         for address in gone:
-            del self._neighbours[address]
+            self._neighbours.pop(address)
         return gone
 
     def mac(self, address: bytes) -> bytes:

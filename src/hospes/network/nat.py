@@ -27,7 +27,8 @@ UNKNOWN_ADDRESSES = (bytes(4), bytes(16))
 class Nat:
     """The router of a network with one guest or several, with its servers.
 
-    `emit` takes frames for the guest. `tcp`, `udp` and `icmp` take the host's answers.
+    `emit` takes frames for the guest. `tcp`, `udp` and `icmp` take the host's answers. A card is at
+    the port `station_of` its MAC address: what is limited for all, no port can have for itself.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class Nat:
         entropy: Callable[[int], bytes],
         statistics: Statistics,
         leases: Leases | None = None,
+        station_of: Callable[[bytes], int] = lambda mac: 0,
     ) -> None:
         self._plan, self.statistics = plan, statistics
         self._leases = leases or Leases(plan)
-        self.link = Link(plan, limits, emit, self._leases.holder)
+        self.link = Link(plan, limits, emit, self._leases.holder, station_of)
+        self._station_of = station_of
         self.reach = reach = Reach(plan, outside.is_own)
         self.tcp = TcpTable(
             plan, limits, self.link, outside, reach, resolvers, statistics, entropy
@@ -115,7 +118,7 @@ class Nat:
         if not known and packet.source not in UNKNOWN_ADDRESSES:
             return False
         if packet.fragment is not None:
-            pieces = self._fragments.add(packet, now_ns)
+            pieces = self._fragments.add(packet, now_ns, self._station_of(mac))
             if pieces is None:
                 return True
             packet, vouched = joined(pieces), False

@@ -95,6 +95,14 @@ class Switch:
         """Whether a port has this address as its own."""
         return mac in self._own
 
+    def port_of(self, mac: bytes) -> int:
+        """The port at which an address was last; 0 when none is known. Any thread may ask."""
+        own = self._own.get(mac)
+        if own is not None:
+            return own
+        place = self._places.get(mac)
+        return 0 if place is None else place.port
+
     def targets(self, number: int, addresses: bytes, now_ns: int) -> Targets:
         """The ports that a frame from a port goes to, by its destination and source addresses."""
         port = self._ports[number]

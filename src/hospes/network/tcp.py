@@ -41,17 +41,16 @@ class Connection:
     """
 
     __slots__ = (
-        "_guest_first", "_mss", "_scale_in", "_scale_out", "_shared", "_spoke", "_time_wait_ns",
-        "_told", "_wl1", "_wl2", "aborted", "ack_due", "active_ns", "fin_sent", "host",
-        "host_done", "host_ended", "key", "phase", "quote", "receive", "send", "timer_at_ns",
-        "wire",
+        "_guest_first", "_mss", "_scale_in", "_scale_out", "_spoke", "_time_wait_ns", "_told",
+        "_wl1", "_wl2", "aborted", "ack_due", "active_ns", "fin_sent", "host", "host_done",
+        "host_ended", "key", "phase", "quote", "receive", "send", "shared", "timer_at_ns", "wire",
     )  # fmt: skip
 
     def __init__(
         self, wire: Wire, shared: Shared, initial: int, mss: int, now_ns: int, key: bytes = b""
     ) -> None:
         """`initial` is our first sequence number, mss what our side takes."""
-        self.wire, self._shared, self._mss = wire, shared, mss
+        self.wire, self.shared, self._mss = wire, shared, mss
         self.key, self.quote = key, b""
         self.host: object = None
         self.phase = Phase.CONNECTING
@@ -125,7 +124,7 @@ class Connection:
     def _learn(self, syn: Segment) -> None:
         options = parse_options(syn.options)
         self.receive = ReceiveHalf(
-            (syn.sequence + 1) & SEQUENCE_MASK, self._shared.limits, self._shared.received
+            (syn.sequence + 1) & SEQUENCE_MASK, self.shared.limits, self.shared.received
         )
         self.send.mss = max(min(options.mss or MSS_DEFAULT, self._mss), MSS_LEAST)
         self.send.window = syn.window
@@ -330,13 +329,13 @@ class Connection:
         else:
             self._put(piece.sequence, piece.flags, piece.data)
         if self.send.retries or self.phase is Phase.OPEN:
-            self._shared.retransmitted()
+            self.shared.retransmitted()
 
     def _put_syn(self, piece: Piece) -> None:
         window = min(self.receive.window(), 0xFFFF)
         options = build_options(self._mss, self._scale_in or None)
         acknowledgment = self.receive.next if piece.flags & ACK else 0
-        self._shared.emit(
+        self.shared.emit(
             self.wire.frame(piece.sequence, acknowledgment, piece.flags, window, options=options)
         )
 
@@ -345,7 +344,7 @@ class Connection:
         receive = self.receive
         self._told = receive.next
         window = min(receive.window() >> self._scale_in, 0xFFFF)
-        self._shared.emit(
+        self.shared.emit(
             self.wire.frame(sequence, receive.next, flags, window, data=data, mss=self.send.mss)
         )
 

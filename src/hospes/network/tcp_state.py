@@ -32,10 +32,11 @@ class Phase(Enum):
 
 @dataclass
 class Shared:
-    """What the connections of one network have in common."""
+    """What the connections of one station have in common, and how many they are."""
 
     limits: Limits
     emit: Callable[[bytes], None]
     received: Budget
     sent: Budget
     retransmitted: Callable[[], None] = lambda: None
+    connections: int = 0

@@ -1,4 +1,4 @@
-"""The TCP connections of one guest: found by address, begun, ended, and called in time."""
+"""The TCP connections of a network: found by address, begun, ended, and called in time."""
 
 from collections.abc import Callable, Container
 from typing import Final
@@ -52,8 +52,7 @@ class TcpTable:
         self._timers = Timers()
         self.wakes_ns = NEVER_NS
         self._full_until_ns = 0
-        received, sent = Budget(limits.total_bytes), Budget(limits.total_bytes)
-        self.shared = Shared(limits, link.emit, received, sent, self._repeated)
+        self._stations: dict[int, Shared] = {}
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -98,7 +97,7 @@ class TcpTable:
                 Unreachable.PROHIBITED if prohibited else Unreachable.HOST, packet
             )
             return
-        if not self._has_place(now_ns):
+        if not self._has_place(packet.source, now_ns):
             self._statistics.refused += 1
             self._reset(packet, syn)
             return
@@ -115,7 +114,9 @@ class TcpTable:
         wire = Wire(self._link.mac(guest) + self._plan.mac, source, guest, ports)
         initial = int.from_bytes(self._entropy(4), "big")
         mss = self._plan.mtu - wire.header_bytes
-        connection = Connection(wire, self.shared, initial, mss, now_ns, key)
+        shared = self._shared(guest)
+        shared.connections += 1
+        connection = Connection(wire, shared, initial, mss, now_ns, key)
         self._connections[key] = connection
         self._touched[connection] = None
         self._statistics.connections += 1
@@ -128,10 +129,10 @@ class TcpTable:
 
         None when there are too many already.
         """
-        if not self._has_place(now_ns):
+        (address, port), (guest_address, guest_port) = source, guest
+        if not self._has_place(guest_address, now_ns):
             self._statistics.refused += 1
             return None
-        (address, port), (guest_address, guest_port) = source, guest
         top = guest_address + address + guest_port.to_bytes(2, "big")
         while top + port.to_bytes(2, "big") in self._connections:
             port = FIRST_PORT + int.from_bytes(self._entropy(2), "big") % (65536 - FIRST_PORT)
@@ -176,6 +177,7 @@ class TcpTable:
         if connection.phase is Phase.CLOSED:
             if self._connections.get(connection.key) is connection:
                 del self._connections[connection.key]
+                connection.shared.connections -= 1
         else:
             self._timers.watch(connection)
 
@@ -203,10 +205,31 @@ class TcpTable:
                 connection.drop()
                 self.touch(connection, 0)
 
-    def _has_place(self, now_ns: int) -> bool:
-        """Whether one more is allowed; one that has been idle for long gives way."""
+    def _shared(self, guest: bytes) -> Shared:
+        """What the connections of the station with this address have in common."""
+        station = self._link.station(guest)
+        shared = self._stations.get(station)
+        if shared is None:
+            idle = [number for number, each in self._stations.items() if not each.connections]
+            for number in idle:
+                del self._stations[number]
+            total = self._limits.total_bytes
+            shared = self._stations[station] = Shared(
+                self._limits, self._link.emit, Budget(total), Budget(total), self._repeated
+            )
+        return shared
+
+    def _has_place(self, guest: bytes, now_ns: int) -> bool:
+        """Whether the guest may have one more; one of whoever has more gives way for it, or one
+        that has been idle for long.
+        """
         limits = self._limits
         if len(self._connections) < limits.connections:
+            return True
+        most = max(self._stations.values(), key=lambda shared: shared.connections)
+        if self._shared(guest).connections + 1 < most.connections:
+            theirs = (each for each in self._connections.values() if each.shared is most)
+            self._give_up(min(theirs, key=_rank), now_ns)
             return True
         if now_ns < self._full_until_ns:
             return False
@@ -217,9 +240,12 @@ class TcpTable:
                 # Looking for one takes long when there are many: not again before that.
                 self._full_until_ns = min(idle_until_ns, now_ns + 1_000_000_000)
                 return False
-        oldest.abort()
-        self.touch(oldest, now_ns)
+        self._give_up(oldest, now_ns)
         return True
+
+    def _give_up(self, connection: Connection, now_ns: int) -> None:
+        connection.abort()
+        self.touch(connection, now_ns)
 
     def _reset(self, packet: IpPacket, segment: Segment) -> None:
         """Answer a segment of no connection (RFC 9293, section 3.10.7.1)."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hospes.network.limits import Limits
+from hospes.network.shares import SharedTable
 
 Peer = tuple[bytes, int]
 DNS_PORT: Final = 53
@@ -37,30 +38,30 @@ class UdpFlow:
 
 
 class UdpFlows:
-    """At most Limits.flows; the one used longest ago gives way."""
+    """At most Limits.flows; beyond, the station that has most loses one."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._flows: dict[tuple[bytes, int, bool], UdpFlow] = {}
+        self._flows = SharedTable[tuple[bytes, int, bool], UdpFlow](limits.flows)
 
     def __len__(self) -> int:
         return len(self._flows)
 
-    def find(self, address: bytes, port: int, is_ipv4: bool, now_ns: int) -> UdpFlow:
-        """The flow of a port of the guest, made if there is none; `evicted` has to follow."""
+    def find(
+        self, address: bytes, port: int, is_ipv4: bool, now_ns: int, station: int
+    ) -> UdpFlow:
+        """The flow of a guest's port, made if there is none; `evicted` has to follow."""
         key = (address, port, is_ipv4)
-        flow = self._flows.pop(key, None)
+        flow = self._flows.get(key)
         if flow is None:
             flow = UdpFlow(address, port, is_ipv4, now_ns)
-        # The order of the dictionary is that of use.
-        self._flows[key] = flow
+        self._flows.put(key, flow, station)
         flow.used_ns = now_ns
         return flow
 
     def evicted(self) -> Iterator[UdpFlow]:
         """The flows that have to go for another to fit."""
-        while len(self._flows) > self._limits.flows:
-            yield self._flows.pop(next(iter(self._flows)))
+        return self._flows.overflow()
 
     def expired(self, now_ns: int) -> list[UdpFlow]:
         """Flows that have been idle for too long, removed."""
@@ -72,10 +73,16 @@ class UdpFlows:
             > (limits.query_idle_ns if flow.queries_only else limits.flow_idle_ns)
         ]
         for key, _ in old:
-            del self._flows[key]
+            self._flows.pop(key)
         return [flow for _, flow in old]
 
     def clear(self, addresses: Container[bytes] | None = None) -> list[UdpFlow]:
         """All flows, or those of a guest's addresses, removed."""
-        gone = [key for key in self._flows if addresses is None or key[0] in addresses]
-        return [self._flows.pop(key) for key in gone]
+        gone = [
+            (key, flow)
+            for key, flow in self._flows.items()
+            if addresses is None or key[0] in addresses
+        ]
+        for key, _ in gone:
+            self._flows.pop(key)
+        return [flow for _, flow in gone]

@@ -107,7 +107,8 @@ class UdpNat:
         self, packet: IpPacket, datagram: Datagram, target: bytes, now_ns: int
     ) -> None:
         is_ipv4 = len(target) == 4
-        flow = self._flows.find(packet.source, datagram.source_port, is_ipv4, now_ns)
+        station = self._link.station(packet.source)
+        flow = self._flows.find(packet.source, datagram.source_port, is_ipv4, now_ns, station)
         for old in self._flows.evicted():
             self._outside.end(old)
         port = datagram.destination_port

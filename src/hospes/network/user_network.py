@@ -88,6 +88,7 @@ class UserNetwork(NetworkEnd):
         entropy: Callable[[int], bytes] = os.urandom,
         resolv_conf: Path = RESOLV_CONF,
         leases: Leases | None = None,
+        station_of: Callable[[bytes], int] = lambda mac: 0,
     ) -> None:
         limits = affordable(limits or Limits())
         super().__init__(limits, ring)
@@ -98,7 +99,7 @@ class UserNetwork(NetworkEnd):
         self._resolvers = resolvers.Resolvers([])
         self._nat = Nat(
             self.plan, limits, self._cable.emit, self._sockets, self._resolvers, entropy,
-            self.statistics, leases,
+            self.statistics, leases, station_of,
         )  # fmt: skip
         self._join_sockets()
         self._read_resolvers()

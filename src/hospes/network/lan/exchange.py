@@ -56,9 +56,11 @@ class Exchange:
         self._clock, self._poll = HostClock(), Poll()
         self._leases_changed = False
         self._leases = Leases(plan, fixed_of(spec), directory.leases, self._note_leases)
-        self._gateway = UserNetwork(plan, ring=self._poll.wake, leases=self._leases)
-        self._gateway.accept(Offloads.CSUM | Offloads.TSO4 | Offloads.TSO6)
         self._switch = Switch()
+        self._gateway = UserNetwork(
+            plan, ring=self._poll.wake, leases=self._leases, station_of=self._switch.port_of
+        )
+        self._gateway.accept(Offloads.CSUM | Offloads.TSO4 | Offloads.TSO6)
         self._switch.attach(GATEWAY, plan.mac)
         self._lines: dict[int, Line] = {}
         self._next, self._requests = GATEWAY + 1, list[tuple[Line, messages.Plug]]()
