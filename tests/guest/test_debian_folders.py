@@ -47,7 +47,9 @@ stat -c '%a %u' installed; readlink link.txt; git log --oneline | wc -l
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shared")
+    place = tmp_path_factory.mktemp("shared")
+    place.chmod(0o755)  # Which daemon may enter.
+    return place
 
 
 @pytest.fixture(scope="module")
