@@ -21,17 +21,21 @@ LOOK_SECONDS: Final = 10.0
 STEP_NS: Final = 20_000_000
 
 
-def set_clock(agent: Agent, clock: Clock) -> None:
-    """Set the guest's clock to the host's, unless it is right; again, if that was not exact.
+def set_clock(agent: Agent, clock: Clock) -> bool:
+    """Set the guest's clock to the host's, if it is wrong; again, if that was not exact.
 
     What lies between sending a time and its being set is taken to be half of what asking for the
-    time takes. AgentRefusal if the agent may not set it.
+    time takes. False when the guest takes so long that nothing better can be told now. AgentRefusal
+    if the agent may not set it.
     """
     for _ in range(SETTINGS):
         ahead_ns, taken_ns = compare(agent, clock)
         if abs(ahead_ns) + taken_ns // 2 <= NEAR_NS:
-            return
+            return True
+        if abs(ahead_ns) <= taken_ns // 2:
+            return False
         agent.set_time_ns(clock.wall_ns() + taken_ns // 2)
+    return False
 
 
 def compare(agent: Agent, clock: Clock) -> tuple[int, int]:
@@ -51,7 +55,8 @@ class ClockKeeper:
 
     Linux starts with the second its real-time clock tells, so half a second off, and lags behind
     after a pause. It knows nothing of it when the host's clock is set or the host sleeps, which is
-    looked for every LOOK_SECONDS. A guest whose agent does not answer, or refuses, is left alone.
+    looked for every LOOK_SECONDS, as is a clock that could not be set well, because the guest was
+    busy. A guest whose agent does not answer, or refuses, is left alone.
     """
 
     def __init__(self, ports: GuestPorts, clock: Clock | None = None) -> None:
@@ -74,11 +79,12 @@ class ClockKeeper:
         self._due.set()
 
     def _serve(self) -> None:
+        well = True
         while not self._closed.is_set():
-            if self._due.is_set() or self._host_was_set():
+            if not well or self._due.is_set() or self._host_was_set():
                 self._due.clear()
                 self._epoch_ns = self._epoch()
-                self._keep()
+                well = self._keep()
             self._due.wait(LOOK_SECONDS)
 
     def _epoch(self) -> int:
@@ -87,8 +93,11 @@ class ClockKeeper:
     def _host_was_set(self) -> bool:
         return abs(self._epoch() - self._epoch_ns) > STEP_NS
 
-    def _keep(self) -> None:
-        """Set the clock; one attempt after the other, for the guest may be about to start."""
+    def _keep(self) -> bool:
+        """Set the clock; one attempt after the other, for the guest may be about to start.
+
+        False when it could be set better later.
+        """
         wait = PAUSE_SECONDS
         for _ in range(ATTEMPTS):
             try:
@@ -96,7 +105,8 @@ class ClockKeeper:
                     return set_clock(agent, self._clock)
             except (AgentSilent, PortBusy):
                 if self._closed.wait(wait):
-                    return
+                    return True
             except HospesError:
-                return
+                return True
             wait *= 2
+        return True
