@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def definitions(tree: ast.AST, public: bool = True) -> Iterator[tuple[Definition
             yield from definitions(node, public)
 
 
+@cache
 def protocol_methods() -> frozenset[str]:
     """The names that Protocols declare; who satisfies one need not say again what it does."""
     return frozenset(
@@ -45,16 +47,13 @@ def protocol_methods() -> frozenset[str]:
     )
 
 
-PROTOCOL_METHODS = protocol_methods()
-
-
 def needs_docstring(tree: ast.Module, node: Definition) -> bool:
     """Classes do, and functions too long to be read at a glance; a base class speaks for both."""
     if isinstance(node, ast.ClassDef):
         return True
     lines = (node.end_lineno or node.lineno) - node.lineno + 1
     classes = [c for c in ast.walk(tree) if isinstance(c, ast.ClassDef) and node in c.body]
-    said = bool(classes) and (any(c.bases for c in classes) or node.name in PROTOCOL_METHODS)
+    said = bool(classes) and (any(c.bases for c in classes) or node.name in protocol_methods())
     return lines > GLANCE_LINES and not said
 
 

@@ -4,8 +4,11 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 from hospes.base.paths import cache_directory
+
+CRASHES_KEPT: Final = 50
 
 
 def hospes_version() -> str:
@@ -19,7 +22,10 @@ def hospes_version() -> str:
 
 
 def save_crash(error: BaseException) -> Path | None:
-    """Write an unexpected error with its traceback to a new file; None if that cannot be done."""
+    """Write an unexpected error with its traceback to a new file; None if that cannot be done.
+
+    The last CRASHES_KEPT stay.
+    """
     import platform  # Here, both of them, for every start would pay for what hardly one needs.
     import traceback
 
@@ -33,6 +39,8 @@ def save_crash(error: BaseException) -> Path | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(lines), encoding="utf-8")
+        for old in sorted(path.parent.glob("crash-*.txt"))[:-CRASHES_KEPT]:
+            old.unlink(missing_ok=True)
     except OSError:
         return None
     return path

@@ -18,6 +18,7 @@ from hospes.base.progress import Progress, silent
 from hospes.guests import cpio, initramfs, installer
 from hospes.guests.builder import APPEND, MEBIBYTE, ImageBuilder, Recipe
 from hospes.guests.debian_recipe import DebianRecipe, Driver
+from hospes.guests.kept_packages import sweep
 from hospes.guests.store import (
     MANIFEST,
     Image,
@@ -139,15 +140,19 @@ def list_images(cache: Path | None = None) -> list[ImageInfo]:
             image = None
         if image is not None:
             manifest = image.manifest
-            found.append(
-                ImageInfo(
-                    name, manifest.description or description, True, manifest.release,
-                    image.size_bytes,
-                )
-            )  # fmt: skip
+            said = manifest.description or description
+            if _is_of_another(name, image, cache):
+                said += f"; older than this Hospes, see 'hospes images pull {name} --again'"
+            found.append(ImageInfo(name, said, True, manifest.release, image.size_bytes))
         elif RECIPES[name].listed:
             found.append(ImageInfo(name, description, False, "", 0))
     return found
+
+
+def _is_of_another(name: str, image: Image, cache: Path | None) -> bool:
+    """Whether another Hospes would have made, or has made, the image's root disk differently."""
+    recipe = _recipe(name, cache)
+    return isinstance(recipe, DebianRecipe) and recipe.digest != image.manifest.recipe
 
 
 def locate(name: str, cache: Path | None = None) -> Image:
@@ -246,7 +251,9 @@ def _make(
                 fill = partial(DebianBuilder(work, packages, log, driver, progress).build, recipe)
             else:
                 raise HospesError(f"The image {name!r} is not here: 'hospes images pull {name}'.")
-            return replace_image(images, name, fill)
+            image = replace_image(images, name, fill)
+    _sweep(images)
+    return image
 
 
 def remove(name: str, cache: Path | None = None) -> None:
@@ -257,6 +264,18 @@ def remove(name: str, cache: Path | None = None) -> None:
         raise HospesError(f"The image {name!r} is not here, so there is nothing to remove.")
     with locked(images, name):
         discard_image(images, name)
+    _sweep(images)
+
+
+def _sweep(images: Path) -> None:
+    """Packages of no image give back their room in the cache; not if an image is damaged."""
+    packages = images.parent / "packages"
+    if not packages.exists():
+        return
+    with suppress(HospesError):
+        found = [load_image(path.parent) for path in images.glob(f"[!.]*/{MANIFEST}")]
+        with locked(packages.parent, packages.name), disk_errors(packages):
+            sweep(packages, [image.manifest for image in found if image is not None])
 
 
 def _usable(recipe: AnyRecipe, image: Image | None) -> bool:

@@ -18,6 +18,7 @@ from hospes.guests.deb import Package
 from hospes.guests.debian_recipe import APPEND, BASE_PACKAGES, DebianRecipe, Driver
 from hospes.guests.debian_script import INSTALL_SCRIPT, START
 from hospes.guests.iso9660 import IsoWriter
+from hospes.guests.kept_packages import keep
 from hospes.guests.light_modules import write_light_modules
 from hospes.guests.plain_deb import write_plain
 from hospes.guests.store import Manifest, PackageRecord, locked, record_file
@@ -78,6 +79,7 @@ class DebianBuilder:
             self.apt.download_closure(names, self.packages, self.progress)
             if not (self.packages / busybox.file).exists():
                 self.apt.download([busybox.name], self.packages, self.progress)
+            keep(self.packages, (*closure.files, busybox))
         for file in (*closure.files, busybox):
             check_file(file, self.packages, Package(self.packages / file.file).sha256())
 
