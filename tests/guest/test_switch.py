@@ -95,6 +95,8 @@ def test_they_know_each_other_by_name(guests: dict[str, Guest]) -> None:
     assert "1 packets received" in db.run("ping -c 1 web")
     assert "name = db.internal" in web.run("nslookup 10.7.0.50")
     assert "NXDOMAIN" in web.run("nslookup far.internal", check=False)
+    db.run("ping -6 -c 1 host.internal")  # It has shown the IPv6 address that it gave itself.
+    assert "1 packets received" in web.run("ping -6 -c 1 db.internal")
 
 
 def test_bulk_arrives_whole_and_in_long_frames(guests: dict[str, Guest]) -> None:

@@ -4,12 +4,12 @@ import random
 import struct
 
 import pytest
-from tests.network.frames import DNS4, GATEWAY4, GUEST4, see, udp
+from tests.network.frames import DNS4, GATEWAY4, GUEST4, GUEST_MAC, see, udp
 from tests.network.outside import Net
 
 from hospes.base.errors import GuestError
 from hospes.network import dns
-from hospes.network.plan import Plan
+from hospes.network.plan import Hosts, Plan
 
 RESOLVER = bytes((8, 8, 8, 8))
 
@@ -67,6 +67,33 @@ def test_names_of_the_network() -> None:
     assert unknown is not None
     assert unknown[3] & 15 == dns.NO_SUCH_NAME
     assert net.host.sent == []
+
+
+def test_a_machine_is_found_at_the_addresses_it_has_given_itself() -> None:
+    plan = Plan(ipv4="10.7.0.0/24", ipv6="fd00:7::/64", hosts=Hosts(1, 1, 2), domain="internal")
+    net = Net(plan)
+    net.nat.join(GUEST_MAC, "web")
+    names = dns.Names(plan, net.nat._leases, net.nat.link)
+
+    def told(name: str, kind: int) -> list[tuple[int, bytes]]:
+        return records(names.answer(query(name, kind)))
+
+    lease, link_local = bytes((10, 7, 0, 2)), bytes.fromhex("fe80" + "00" * 12 + "0015")
+    shown = [bytes.fromhex(f"fd000007{n:024x}") for n in (0x15, 0x99)]
+    assert told("web.internal", dns.AAAA) == []
+    for source in (link_local, *shown):
+        net.send(udp((source, 9), (plan.gateway6, 9), b"x"))
+    assert told("web.internal", dns.A) == told("web", dns.A) == [(dns.A, lease)]
+    assert told("web.internal", dns.AAAA) == [(dns.AAAA, each) for each in shown]
+    assert [kind for kind, _ in told("web", dns.ANY)] == [dns.A, dns.AAAA, dns.AAAA]
+    reverse = ".".join(reversed(shown[1].hex())) + ".ip6.arpa"
+    assert told(reverse, dns.PTR) == [(dns.PTR, b"\x03web\x08internal\0")]
+    for number in range(100):
+        source = bytes.fromhex(f"fd000007{0x1000 + number:024x}")
+        net.send(udp((source, 9), (plan.gateway6, 9), b"x"))
+    assert len(told("web", dns.AAAA)) == dns.ADDRESSES6_MAX
+    net.nat.leave(GUEST_MAC)
+    assert names.answer(query("web.internal", dns.AAAA))[3] & 15 == dns.NO_SUCH_NAME
 
 
 def test_other_names_are_passed_on_as_they_are() -> None:

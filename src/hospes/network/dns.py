@@ -3,7 +3,7 @@
 import ipaddress
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from hospes.base.errors import GuestError
 from hospes.network.leases import Leases
@@ -15,6 +15,7 @@ NO_ERROR, SERVER_FAILURE, NO_SUCH_NAME = 0, 2, 3
 NAME_MAX_BYTES: Final = 255
 POINTERS_MAX: Final = 16
 TTL_SECONDS: Final = 60
+ADDRESSES6_MAX: Final = 8
 _RESPONSE, _AUTHORITATIVE, _OPCODE, _DESIRED, _AVAILABLE = 0x8000, 0x0400, 0x7800, 0x0100, 0x0080
 _HEADER: Final = struct.Struct(">HHHHHH")
 _QUESTION_NAME: Final = b"\xc0\x0c"
@@ -83,14 +84,30 @@ def write_name(name: str) -> bytes:
     return b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
 
 
+class Neighbours(Protocol):
+    """What cards have shown of themselves (link.Link)."""
+
+    def addresses6(self, mac: bytes, /) -> list[bytes]:
+        """The IPv6 addresses of a card that all of the network can use."""
+        ...
+
+    def neighbour(self, address: bytes, /) -> bytes | None:
+        """The card that has an address."""
+        ...
+
+
 class Names:
     """The names and addresses of one network, forwards and backwards.
 
-    In a network with a domain, machines have the names of their leases, alone and in the domain.
+    In a network with a domain, machines have the names of their leases, alone and in the domain,
+    and lead to the IPv6 addresses that they have given themselves, once they have used them.
     """
 
-    def __init__(self, plan: Plan, leases: Leases | None = None) -> None:
+    def __init__(
+        self, plan: Plan, leases: Leases | None = None, neighbours: Neighbours | None = None
+    ) -> None:
         self._plan, self._leases = plan, leases or Leases(plan)
+        self._neighbours = neighbours
         self._addresses: dict[str, list[bytes]] = {}
         for name, address in _known(plan):
             self._addresses.setdefault(name.lower().rstrip("."), []).append(address)
@@ -125,11 +142,18 @@ class Names:
 
     def _machine(self, name: str) -> list[bytes] | None:
         domain = self._plan.domain
-        address = self._leases.address_of(name.removesuffix("." + domain)) if domain else None
-        return None if address is None else [address]
+        lease = self._leases.called(name.removesuffix("." + domain)) if domain else None
+        if lease is None:
+            return None
+        others = self._neighbours.addresses6(lease.mac) if self._neighbours else []
+        return [lease.address, *others[:ADDRESSES6_MAX]]
 
     def _machine_at(self, reverse: str) -> str | None:
         address, domain = _address_in(reverse), self._plan.domain
+        if address and len(address) == 16 and self._neighbours:
+            mac = self._neighbours.neighbour(address)
+            lease = self._leases.find(mac) if mac else None
+            address = lease.address if lease else None
         name = self._leases.name_of(address) if address and domain else None
         return None if name is None else f"{name}.{domain}"
 

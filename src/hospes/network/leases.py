@@ -57,11 +57,10 @@ class Leases:
         lease = self._by_address.get(address)
         return lease.mac if lease is not None and lease.mac in self._held else None
 
-    def address_of(self, name: str) -> bytes | None:
-        """The address of a machine that is there."""
+    def called(self, name: str) -> Lease | None:
+        """The lease of a machine that is there."""
         found = (one for one in self._by_mac.values() if one.name == name and self._is_here(one))
-        lease = next(found, None)
-        return None if lease is None else lease.address
+        return next(found, None)
 
     def name_of(self, address: bytes) -> str | None:
         """The name of the machine that has this address and is there."""

@@ -46,6 +46,18 @@ class Link:
             pass
         return True
 
+    def addresses6(self, mac: bytes) -> list[bytes]:
+        """The IPv6 addresses, but for link-local ones, that a card has shown."""
+        return [
+            address
+            for address, known in self._neighbours.items()
+            if known == mac and self._plan.is_global6(address)
+        ]
+
+    def neighbour(self, address: bytes) -> bytes | None:
+        """The MAC address of whoever has shown this address, if that is known."""
+        return self._neighbours.get(address)
+
     def station(self, address: bytes) -> int:
         """The port of the switch at which the guest with this address is."""
         mac = self._neighbours.get(address) or self._holder(address)

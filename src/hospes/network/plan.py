@@ -166,6 +166,10 @@ class Plan:
             if address not in self.ours:
                 yield address
 
+    def is_global6(self, address: bytes) -> bool:
+        """Whether it is an IPv6 address of the guest's network that all of the network can use."""
+        return len(address) == 16 and self.is_inside(address) and address[0] != ROUTER_LINK_LOCAL[0]
+
     def is_inside(self, address: bytes) -> bool:
         """Whether a packed address belongs to the guest's network, link-local ones included."""
         number = int.from_bytes(address, "big")

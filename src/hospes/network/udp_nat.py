@@ -38,7 +38,7 @@ class UdpNat:
     ) -> None:
         self._plan, self._limits, self._link = plan, limits, link
         self._outside, self._resolvers, self._statistics = outside, resolvers, statistics
-        self._reach, self._names = reach, Names(plan, leases)
+        self._reach, self._names = reach, Names(plan, leases, link)
         self._dhcp = DhcpServer(plan, leases)
         self._flows, self._returns = UdpFlows(limits), Returns()
         self._swept_ns = 0
