@@ -146,5 +146,5 @@ def test_a_new_address_and_a_driver_that_goes_and_comes(pair: Pair) -> None:
     assert "1 packets received" in pair.run("ping -c 1 10.0.2.2")
     pair.run("rmmod virtio_net; modprobe virtio_net; until [ -d /sys/class/net/eth0 ]; do :; done")
     assert pair.card.settings.mac.hex(":") == MAC
-    pair.run(UP)
+    pair.run(f"{UP}; until [ $(cat /sys/class/net/eth0/carrier) = 1 ]; do :; done")
     assert "1 packets received" in pair.run("ping -c 1 10.0.2.2")
