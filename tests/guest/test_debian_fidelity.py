@@ -66,6 +66,7 @@ def test_the_clock_after_boot_and_after_a_pause(web: MachineDirectory) -> None:
 
 @pytest.mark.soak
 def test_the_clock_after_ten_minutes(web: MachineDirectory) -> None:
+    assert in_guest("web", ORDER) == "running\n"
     assert_on_time(web)
     time.sleep(600)
     assert off_by_ns(web) <= EXACT_NS

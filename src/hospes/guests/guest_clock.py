@@ -15,8 +15,10 @@ READINGS: Final = 4
 
 AGENT_SECONDS: Final = 2.0
 """Others have the agent's port again after so long, whether it answers or not."""
-ATTEMPTS: Final = 10
+ATTEMPTS: Final = 30
 PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 4.0
+"""A guest that takes long to boot waits no longer for its clock."""
 LOOK_SECONDS: Final = 10.0
 STEP_NS: Final = 20_000_000
 
@@ -108,5 +110,5 @@ class ClockKeeper:
                     return True
             except HospesError:
                 return True
-            wait *= 2
+            wait = min(2 * wait, LONGEST_PAUSE_SECONDS)
         return True
