@@ -131,7 +131,7 @@ def test_the_guests_clocks_stand_still_in_a_pause(vm: Machine) -> None:
 
 @pytest.mark.parametrize("engine", ["threaded", "reference"])
 def test_every_page_that_changed_is_reported_dirty(vm: Machine, engine: str) -> None:
-    thread, _ = in_the_meantime(vm, "for n in 1 2 3 4 5; do cat /bin/busybox >/tmp/copy; done; ls /")
+    thread, _ = in_the_meantime(vm, "for n in 1 2 3 4 5; do cat /bin/busybox >/tmp/x; done; ls /")
     execute(vm, 2_000_000)
     vm.engine = engine
     vm.pause()

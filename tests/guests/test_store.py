@@ -14,8 +14,8 @@ from hospes.guests.store import (
     FileRecord,
     Image,
     Manifest,
+    cache_errors,
     discard_image,
-    disk_errors,
     load_image,
     locked,
     record_file,
@@ -77,15 +77,15 @@ def test_a_failure_leaves_the_old_image_and_nothing_else(
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     with (
-        pytest.raises(HospesError, match=r"is full: free some space or set HOSPES_CACHE"),
-        disk_errors(tmp_path),
+        pytest.raises(HospesError, match=r"is full; free some space or set HOSPES_CACHE"),
+        cache_errors(tmp_path),
     ):
         Path("/dev/full").write_bytes(b"x")
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    refused = pytest.raises(HospesError, match=r"Not a directory.*HOSPES_CACHE")
+    refused = pytest.raises(HospesError, match=r"not a directory.*HOSPES_CACHE")
     with refused, locked(tmp_path / "file" / "images", "x"):
         pass
 

@@ -23,8 +23,8 @@ from hospes.guests.store import (
     MANIFEST,
     Image,
     Manifest,
+    cache_errors,
     discard_image,
-    disk_errors,
     images_directory,
     load_image,
     locked,
@@ -274,7 +274,7 @@ def _sweep(images: Path) -> None:
         return
     with suppress(HospesError):
         found = [load_image(path.parent) for path in images.glob(f"[!.]*/{MANIFEST}")]
-        with locked(packages.parent, packages.name), disk_errors(packages):
+        with locked(packages.parent, packages.name), cache_errors(packages):
             sweep(packages, [image.manifest for image in found if image is not None])
 
 
@@ -319,5 +319,5 @@ def build_initramfs(
     """
     recipe = Recipe(name, "", 1024 * MEBIBYTE, tuple(packages))
     directory.mkdir(parents=True, exist_ok=True)
-    with disk_errors(directory), tempfile.TemporaryDirectory(dir=directory) as work:
+    with cache_errors(directory), tempfile.TemporaryDirectory(dir=directory) as work:
         return Image(directory, ImageBuilder(Path(work), progress).build(recipe, directory))

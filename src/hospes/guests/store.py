@@ -1,17 +1,17 @@
 """Images on disk: one directory each, complete or not there at all."""
 
-import errno
 import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from hospes.base.disk_errors import disk_errors
 from hospes.base.errors import HospesError
 from hospes.base.paths import cache_directory
 from hospes.base.progress import Progress, silent
@@ -19,7 +19,6 @@ from hospes.base.record import UNREADABLE
 from hospes.guests import agent_kinds
 
 MANIFEST: Final = "manifest.json"
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PackageRecord(msgspec.Struct, frozen=True):
@@ -134,27 +133,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def disk_errors(where: Path) -> Iterator[None]:
-    """Turn what the operating system says of the cache into one sentence."""
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno in FULL:
-            raise HospesError(
-                f"The disk with the cache {where} is full: free some space or set HOSPES_CACHE."
-            ) from problem
-        reason = problem.strerror or str(problem)
-        raise HospesError(
-            f"The cache {where} cannot be written ({reason}): "
-            "set HOSPES_CACHE to a directory that can."
-        ) from problem
+def cache_errors(where: Path) -> AbstractContextManager[None]:
+    """Of the cache, as one sentence."""
+    return disk_errors("the cache", where, "HOSPES_CACHE")
 
 
 @contextmanager
 def locked(images: Path, name: str, progress: Progress = silent) -> Iterator[None]:
     """Only one process at a time makes or removes the image `name`; the others wait."""
-    with disk_errors(images):
+    with cache_errors(images):
         images.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(images / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -172,7 +159,7 @@ def locked(images: Path, name: str, progress: Progress = silent) -> Iterator[Non
 def workspace(images: Path, name: str) -> Iterator[Path]:
     """A directory for what is fetched, gone afterwards; call it with the lock held."""
     path = images / f".{name}.work"
-    with disk_errors(images):
+    with cache_errors(images):
         shutil.rmtree(path, ignore_errors=True)  # of a process that was killed
         path.mkdir()
         try:
@@ -187,7 +174,7 @@ def replace_image(images: Path, name: str, fill: Callable[[Path], Manifest]) -> 
     Call it with the lock held. The image appears whole by one rename, or nothing changes.
     """
     new, old = images / f".{name}.new", images / f".{name}.old"
-    with disk_errors(images):
+    with cache_errors(images):
         if old.exists() and not (images / name).exists():
             old.rename(images / name)  # a process was killed between the two renames below
         try:
@@ -211,7 +198,7 @@ def replace_image(images: Path, name: str, fill: Callable[[Path], Manifest]) -> 
 def discard_image(images: Path, name: str) -> None:
     """Remove an image, by one rename first; call it with the lock held."""
     doomed = images / f".{name}.new"
-    with disk_errors(images):
+    with cache_errors(images):
         shutil.rmtree(doomed, ignore_errors=True)
         (images / name).rename(doomed)
         shutil.rmtree(doomed)

@@ -19,7 +19,7 @@ from hospes.guests.describe import describe
 from hospes.manager.driver import drive
 from hospes.manager.mending import mend_after_crash
 from hospes.manager.ssh import server_words
-from hospes.manager.store import MachineDirectory, Store, disk_errors
+from hospes.manager.store import MachineDirectory, Store, home_errors
 from hospes.spec.disk import DiskFormat, DiskSpec, parse_disk
 from hospes.spec.kept import VSOCK_FILE, WORKER_LOG_FILE, Boot
 from hospes.spec.net import MAC_SEED_BYTES, NetworkKind, NetworkSpec, mac_from
@@ -136,7 +136,7 @@ def launch(
     """
     boot = boot_of(machine, words, progress, paused)
     mend_after_crash(machine, boot.spec.disks)
-    with disk_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
+    with home_errors(machine.path), (machine.path / WORKER_LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "hospes.worker", str(machine.path)],
             stdin=subprocess.PIPE,

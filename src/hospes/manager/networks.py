@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Final
 
+from hospes.base.disk_errors import disk_errors
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
 from hospes.manager.network_state import Known, NetworkInspected, Present
@@ -50,7 +51,7 @@ def create_network(name: str, subnet: str | None, leases: dict[str, str], **wish
     )
     if directory.path.exists():
         raise taken
-    with _disk_errors(place):
+    with disk_errors("the networks in", place, "HOSPES_HOME"):
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _making(place):
             spec = LanSpec(
@@ -86,7 +87,7 @@ def remove_network(name: str) -> None:
         )
     doomed = directory.path.with_name(f".{name}.{os.urandom(4).hex()}.gone")
     try:
-        with _disk_errors(directory.path.parent):
+        with disk_errors("the networks in", directory.path.parent, "HOSPES_HOME"):
             directory.path.rename(doomed)
             shutil.rmtree(doomed)
     finally:
@@ -203,15 +204,3 @@ def _making(place: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-@contextmanager
-def _disk_errors(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        reason = (problem.strerror or str(problem)).lower()
-        raise HospesError(
-            f"the networks in {place} cannot be changed ({reason}); set HOSPES_HOME to a directory "
-            "that can"
-        ) from problem

@@ -5,10 +5,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from hospes.base.disk_errors import disk_errors
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import is_locked, take_lock
 from hospes.base.paths import data_directory
@@ -19,7 +20,6 @@ from hospes.spec.kept import Ended, Started
 from hospes.spec.machine import SPEC_VERSION, MachineSpec
 from hospes.spec.names import NAME
 
-FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NEW_NAME_ATTEMPTS: Final = 5
 CHANGE_SECONDS: Final = 10.0
 SETTLED_SECONDS: Final = 60.0
@@ -57,7 +57,7 @@ class MachineDirectory:
     @contextmanager
     def changed(self, change: Callable[[MachineSpec], MachineSpec]) -> Iterator[MachineSpec]:
         """Change what was asked for; inside, nobody else does. HospesError if it cannot be."""
-        with disk_errors(self.path):
+        with home_errors(self.path):
             path = self.path / files.CHANGE_FILE
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             lock = take_lock(path, CHANGE_SECONDS)
@@ -65,7 +65,7 @@ class MachineDirectory:
             raise HospesError(f"the machine {self.name!r} is being changed already; try again")
         try:
             spec = change(self.spec)
-            with disk_errors(self.path):
+            with home_errors(self.path):
                 write_record(self.path / files.SPEC_FILE, spec)
             yield spec
         finally:
@@ -97,14 +97,14 @@ class MachineDirectory:
     def remove(self) -> None:
         """Delete it, unless a process holds it."""
         doomed = self.path.with_name(f".{self.name}.{os.urandom(4).hex()}.gone")
-        with self._held("or use 'hospes rm --force'"), disk_errors(self.path.parent):
+        with self._held("or use 'hospes rm --force'"), home_errors(self.path.parent):
             self.path.rename(doomed)
             shutil.rmtree(doomed)
 
     def rename(self, name: str) -> None:
         """Give it another name, which must be free."""
         target = self.path.with_name(check_name(name))
-        with self._held("then rename it"), disk_errors(self.path.parent):
+        with self._held("then rename it"), home_errors(self.path.parent):
             if not _rename_new(self.path, target):
                 raise taken(name)
         self.path = target
@@ -152,7 +152,7 @@ class Store:
         """
         if name is not None:
             check_name(name)
-        with disk_errors(self.directory):
+        with home_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._sweep()
             new = self.directory / f".{os.urandom(8).hex()}.new"
@@ -217,18 +217,6 @@ def _age(path: Path) -> float:
     return 0.0
 
 
-@contextmanager
-def disk_errors(where: Path) -> Iterator[None]:
-    """Turn what the operating system says of the machines' place into one sentence."""
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno in FULL:
-            raise HospesError(
-                f"the disk with the machines in {where} is full; free some space or set HOSPES_HOME"
-            ) from problem
-        reason = (problem.strerror or str(problem)).lower()
-        raise HospesError(
-            f"the machines in {where} cannot be changed ({reason}); "
-            "set HOSPES_HOME to a directory that can"
-        ) from problem
+def home_errors(where: Path) -> AbstractContextManager[None]:
+    """Of the place with the machines, as one sentence."""
+    return disk_errors("the machines in", where, "HOSPES_HOME")
