@@ -22,6 +22,11 @@ class Reply(msgspec.Struct, frozen=True):
     kind: str = ""
     value: msgspec.Raw = msgspec.Raw(msgspec.msgpack.encode(None))
 
+    @property
+    def complaint(self) -> str:
+        """The sentence, on one line whatever was sent."""
+        return " ".join(self.error.split())
+
 
 def pack_request(request: Request) -> bytes:
     """A request as the bytes of a message, without its length."""

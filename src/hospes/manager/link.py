@@ -226,7 +226,7 @@ def not_running(machine: MachineDirectory) -> HospesError:
 def _value(data: bytes, kind: type[Value]) -> Value:
     reply = unpack_reply(data)
     if reply.error:
-        raise ERRORS.get(reply.kind, HospesError)(reply.error)
+        raise ERRORS.get(reply.kind, HospesError)(reply.complaint)
     value: Value = decoded(
         reply.value,
         kind,

@@ -92,6 +92,6 @@ def unpack_answer(data: bytes, kind: type[Kind]) -> Kind:
     """The value in an answer; HospesError when there is none, or what the answer complains of."""
     reply: Reply = decoded(data, Reply, _NOT_UNDERSTOOD)
     if reply.error:
-        raise HospesError(reply.error)
+        raise HospesError(reply.complaint)
     value: Kind = decoded(reply.value, kind, _NOT_UNDERSTOOD)
     return value
