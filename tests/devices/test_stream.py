@@ -1,6 +1,10 @@
 """Console streams: batching, back-pressure, no loss."""
 
+import random
+
 from hospes.devices.stream import BATCH_BYTES, BATCH_NS, INPUT_BYTES, OUTPUT_BYTES
+
+SINGLY_BYTES = 100_000
 
 
 def test_output_waits_for_a_batch_but_not_for_long(stream, sink, clock) -> None:
@@ -21,8 +25,9 @@ def test_a_full_batch_goes_at_once(stream, sink) -> None:
 
 def test_full_back_end_holds_output_within_bounds(stream, sink, clock) -> None:
     sink.limit = 10
-    sent = bytearray()
-    for number in range(OUTPUT_BYTES + 10):
+    sent = bytearray(random.Random(0).randbytes(OUTPUT_BYTES - SINGLY_BYTES))
+    assert stream.put(bytes(sent)) == len(sent)
+    for number in range(SINGLY_BYTES + 10):
         sent.append(number % 251)
         if number % 2:
             assert stream.put(sent[-1:]) == 1

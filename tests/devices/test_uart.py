@@ -3,11 +3,12 @@
 import pytest
 
 from hospes.base import wire as encoding
-from hospes.devices.stream import BATCH_NS, OUTPUT_BYTES
+from hospes.devices.stream import BATCH_NS
 from hospes.devices.uart import Uart
 
 RBR, IER, IIR, LCR, MCR, LSR, MSR, SCR = range(8)
 THR, FCR = RBR, IIR
+SMALL_BYTES = 256 << 10
 
 
 @pytest.fixture
@@ -122,13 +123,14 @@ def test_a_64_kib_paste_arrives_whole(uart: Uart, stream) -> None:
 
 
 def test_a_flood_against_a_full_back_end_waits_and_loses_nothing(
-    uart: Uart, sink, clock, wire
+    uart: Uart, sink, clock, wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hospes.devices.stream.OUTPUT_BYTES", SMALL_BYTES)
     sink.limit = 0
     write(uart, FCR, 1)
     write(uart, IER, 2)
     sent = bytearray()
-    for turn in range(5 * OUTPUT_BYTES // 64):
+    for turn in range(5 * SMALL_BYTES // 16):
         if read(uart, LSR) & 0x20 == 0:
             assert not wire.level
             sink.limit += 20_000

@@ -149,9 +149,9 @@ def test_an_image_with_other_scripts_is_brought_up_to_date(
 def test_an_image_that_lacks_modules_is_made_anew(
     tmp_path: Path, fake_apt: FakeApt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hospes.guests.initramfs.MODULES", ("drivers/virtio/virtio_mmio",))
-    old = catalogue.pull("tiny", cache=tmp_path)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("hospes.guests.initramfs.MODULES", ("drivers/virtio/virtio_mmio",))
+        old = catalogue.pull("tiny", cache=tmp_path)
     with pytest.raises(HospesError, match=r"older Hospes.*hospes images pull tiny"):
         catalogue.locate("tiny", tmp_path)
     new = catalogue.ensure("tiny", cache=tmp_path)
