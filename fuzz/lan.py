@@ -9,9 +9,9 @@ from fuzz.harness import damage, main, odd_number, one_sentence
 
 from hospes.base import asking
 from hospes.base.errors import GuestError, HospesError
+from hospes.network.framing import Inbox, with_length
 from hospes.network.host_poll import Poll
 from hospes.network.lan import messages
-from hospes.network.lan.framing import Inbox, with_length
 from hospes.network.lan.line import Line, refuse
 from hospes.network.switch import Switch
 from hospes.network.vnet import FRAME_MAX_BYTES

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from hospes.base.errors import HospesError
+from hospes.machine.cable import Publishing
 from hospes.machine.networks import NatNetwork, open_network
+from hospes.network import passt
 from hospes.spec.net import NetworkKind, NetworkSpec, Publication, TransportKind
 
 CARD = bytes.fromhex("020000000007")
@@ -96,3 +98,35 @@ def test_nothing_is_left_open(remarks: list[str], tmp_path: Path) -> None:
     for _ in range(20):
         nat(remarks, Publication("127.0.0.1", free_port(), 80), capture=tmp_path / "out").close()
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_what_is_asked_of_passt(
+    monkeypatch: pytest.MonkeyPatch, remarks: list[str], tmp_path: Path
+) -> None:
+    ours, theirs = socket.socketpair()
+    asked = []
+
+    def start(publications: list, *, allow_host: bool) -> socket.socket:
+        asked.append((publications, allow_host))
+        return theirs
+
+    monkeypatch.setattr(passt, "start", start)
+    published = Publication("127.0.0.1", 8080, 80, TransportKind.UDP)
+    capture = tmp_path / "out.pcap"
+    spec = NetworkSpec(
+        NetworkKind.PASST, publish=(published,), allow_host=True, capture=capture
+    )
+    network = open_network(spec, lambda: None, remarks.append)
+    assert [str(one) for one in asked[0][0]] == ["udp 127.0.0.1:8080"]
+    assert (asked[0][0][0].guest_port, asked[0][1]) == (80, True)
+    assert isinstance(network, Publishing)
+    assert network.publications == (published,)
+    with pytest.raises(HospesError, match=r"start the machine with --publish 8081:80"):
+        network.publish(published._replace(host_port=8081))
+    with pytest.raises(HospesError, match=r"port 8080 stays as it is.*stop the machine first"):
+        network.withdraw(published)
+    network.send([QUESTION])
+    assert ours.recv(100) == len(QUESTION[12:]).to_bytes(4) + QUESTION[12:]
+    ours.close()
+    network.close()
+    assert capture.read_bytes().count(ARP) == 1

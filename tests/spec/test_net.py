@@ -135,12 +135,25 @@ def test_names_that_cannot_be(text: str, sentence: str) -> None:
             {"kind": "switch", "name": "lab", "allow_host": True},
             "leave out --allow-host, which 'hospes network create' takes",
         ),
+        (
+            {
+                "kind": "passt",
+                "publish": (Publication("127.0.0.1", 8080, 80), Publication("::1", 8080, 80)),
+            },
+            "port 8080 of ::1 is published twice; choose another port of the host",
+        ),
+        ({"kind": "passt", "name": "lab"}, "a network of kind passt has no name"),
     ],
 )
 def test_wishes_of_another_kind(values: dict, sentence: str) -> None:
     with pytest.raises(HospesError) as caught:
         NetworkSpec(**values)
     assert sentence in str(caught.value)
+
+
+def test_passt_takes_what_nat_does() -> None:
+    both = (Publication("::", 53, 53), Publication("::", 53, 53, UDP))
+    assert NetworkSpec(NetworkKind.PASST, publish=both, allow_host=True).text == "passt"
 
 
 def test_kinds() -> None:

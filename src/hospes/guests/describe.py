@@ -146,10 +146,11 @@ def network_of(
 ) -> NetworkSpec:
     """The network that texts describe.
 
-    It is `none`, `nat`, `switch:NAME` (one made by `hospes network create`), `bridge:NAME` or
-    `tap:NAME`; `capture` is a file for all that passes. With `nat` and `switch`, `publish` has
-    ports of the guest's for the host, such as `8080:80`; with `nat` and `allow_host`, the host is
-    10.0.2.2. A `firewall` is a list of rules such as `deny:in,allow:in:tcp:80`, or several.
+    It is `none`, `nat`, `passt`, `switch:NAME` (one made by `hospes network create`), `bridge:NAME`
+    or `tap:NAME`; `capture` is a file for all that passes. With `nat`, `passt` and `switch`,
+    `publish` has ports of the guest's for the host, such as `8080:80`; with `nat` and `allow_host`,
+    the host is 10.0.2.2, with `passt` it is the guest's gateway. A `firewall` is a list of rules
+    such as `deny:in,allow:in:tcp:80`, or several.
     """
     publications = tuple(map(parse_publication, publish))
     file, rules = None if capture is None else Path(capture), firewall_texts(firewall)

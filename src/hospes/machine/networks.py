@@ -172,11 +172,46 @@ class TapNetwork(Captured):
         super().__init__(spec, remark, lambda: Tap(device, bridge, ring=ring, remark=remark))
 
 
+class PasstNetwork(Captured):
+    """What the program passt of the host's makes; its ports are published once and for all."""
+
+    def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
+        # Here, for they cost a machine without a network a part of its start.
+        from hospes.network.passt import Passt
+        from hospes.network.published import Publication as Wired
+
+        self.publications = spec.publish
+        wanted = [
+            Wired(str(one.protocol), one.host_address, one.host_port, "", one.guest_port)
+            for one in spec.publish
+        ]
+
+        def passt() -> Passt:
+            return Passt(wanted, allow_host=spec.allow_host, ring=ring, remark=remark)
+
+        super().__init__(spec, remark, passt)
+
+    def publish(self, publication: Publication) -> None:
+        """HospesError: passt takes no ports while it runs."""
+        raise HospesError(
+            f"port {publication.host_port} cannot be published while passt runs; start the machine "
+            f"with --publish {publication.host_port}:{publication.guest_port}, or with --network "
+            "nat"
+        )
+
+    def withdraw(self, publication: Publication) -> None:
+        """HospesError: passt keeps its ports while it runs."""
+        raise HospesError(
+            f"port {publication.host_port} stays as it is while passt runs; stop the machine first"
+        )
+
+
 KINDS: Final[dict[NetworkKind, Callable[[NetworkSpec, Callable[[], None], Remark], Network]]] = {
     NetworkKind.NAT: NatNetwork,
     NetworkKind.SWITCH: SwitchNetwork,
     NetworkKind.BRIDGE: TapNetwork,
     NetworkKind.TAP: TapNetwork,
+    NetworkKind.PASST: PasstNetwork,
 }
 
 

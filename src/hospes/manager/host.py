@@ -192,9 +192,14 @@ PROBES: Final = (
         "machines on a bridge or a TAP device of the host",
         "--network nat and --network switch:NAME need none",
     ),
+    Probe(
+        "passt",
+        _program("passt"),
+        "--network passt",
+        "--network nat needs no program; or install it with 'apt-get install passt'",
+    ),
     Probe("/dev/kvm", _kvm),
     Probe("qemu-img", _program("qemu-img")),
     Probe("mke2fs", _program("mke2fs")),
-    Probe("passt", _program("passt")),
     Probe("nft", _program("nft")),
 )

@@ -25,33 +25,42 @@ REASONS: Final = {
 }
 
 
+def listening(asked: Publication) -> socket.socket:
+    """A socket at the host's end of a publication; HospesError when that cannot be had."""
+    kind = socket.SOCK_STREAM if asked.protocol == "tcp" else socket.SOCK_DGRAM
+    try:
+        address = to_packed(asked.address)
+    except OSError as error:
+        raise HospesError(f"{asked} has an address that is none; correct it") from error
+    made = socket.socket(family(address), kind)
+    try:
+        made.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if len(address) == 16:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((asked.address, asked.port))
+        if kind == socket.SOCK_STREAM:
+            made.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        made.close()
+        number = error.errno if isinstance(error, OSError) else None
+        why = REASONS.get(number or 0, "the host refuses it; choose another address and port")
+        raise HospesError(f"{asked} cannot be published: {why}") from error
+    return made
+
+
 class Listener:
     """The socket of one publication."""
 
     def __init__(self, owner: "PublishedSockets", asked: Publication) -> None:
         """HospesError when the address and port cannot be had."""
         self.owner, self.mask = owner, 0
-        kind = socket.SOCK_STREAM if asked.protocol == "tcp" else socket.SOCK_DGRAM
         try:
-            address = to_packed(asked.address)
             self.guest: Peer = (to_packed(asked.guest), asked.guest_port)
         except OSError as error:
             raise HospesError(f"{asked} has an address that is none; correct it") from error
-        self.socket = socket.socket(family(address), kind)
-        try:
-            self.socket.setblocking(False)
-            if kind == socket.SOCK_STREAM:
-                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if len(address) == 16:
-                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            self.socket.bind((asked.address, asked.port))
-            if kind == socket.SOCK_STREAM:
-                self.socket.listen(BACKLOG)
-        except (OSError, OverflowError) as error:
-            self.socket.close()
-            number = error.errno if isinstance(error, OSError) else None
-            why = REASONS.get(number or 0, "the host refuses it; choose another address and port")
-            raise HospesError(f"{asked} cannot be published: {why}") from error
+        self.socket = listening(asked)
         self.publication = replace(asked, port=self.socket.getsockname()[1])
 
     def ready(self, events: int) -> None:

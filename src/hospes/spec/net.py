@@ -33,6 +33,7 @@ class NetworkKind(StrEnum):
     SWITCH = "switch"
     BRIDGE = "bridge"
     TAP = "tap"
+    PASST = "passt"
 
 
 NAMED: Final = {NetworkKind.SWITCH: "lab", NetworkKind.BRIDGE: "br0", NetworkKind.TAP: "tap0"}
@@ -91,7 +92,9 @@ class NetworkSpec:
         places: set[tuple[object, ...]] = set()
         for published in self.publish:
             check_publication(published)
-            place = (published.host_address, published.host_port, published.protocol)
+            # passt knows a port of the host by its number alone.
+            address = "" if self.kind == NetworkKind.PASST else published.host_address
+            place = (address, published.host_port, published.protocol)
             if place in places:
                 raise HospesError(
                     f"port {published.host_port} of {published.host_address} is published twice; "
@@ -111,7 +114,7 @@ class NetworkSpec:
                 f"port {self.publish[0].host_port} cannot be published on {self.text}, where the "
                 "guest has an address of its own; leave out --publish"
             )
-        if self.allow_host and self.kind not in (NetworkKind.NONE, NetworkKind.NAT):
+        if self.allow_host and self.kind in NAMED:
             raise HospesError(
                 f"whether machines on {self.text} reach the host is not for one of them to say; "
                 "leave out --allow-host, which 'hospes network create' takes"

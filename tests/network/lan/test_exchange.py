@@ -20,11 +20,11 @@ from hospes.base.asking import pack_request
 from hospes.base.errors import HospesError
 from hospes.network import arp, dns, udp
 from hospes.network.ethernet import IPV4, frame
+from hospes.network.framing import with_length
 from hospes.network.ipv4 import header
 from hospes.network.lan.cable_end import CableEnd
 from hospes.network.lan.connection import ask
 from hospes.network.lan.directory import SOCKET_FILE, LanDirectory, plan_of
-from hospes.network.lan.framing import with_length
 from hospes.network.lan.messages import LanState, Look, Plug
 from hospes.network.udp import Datagram
 from hospes.network.vnet import GSO_TCPV4, NEEDS_CSUM, PLAIN, VnetHeader

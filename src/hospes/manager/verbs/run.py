@@ -25,7 +25,9 @@ ImageName = Annotated[
 DiskTexts = Annotated[
     list[str] | None, "a file, with ,format=, ,readonly or ,bus=pci|mmio; or size=2G for a new one"
 ]
-NETWORK_HELP: Final = "what its card is joined to: none, nat, switch:NAME, bridge:NAME or tap:NAME"
+NETWORK_HELP: Final = (
+    "what its card is joined to: none, nat, passt, switch:NAME, bridge:NAME or tap:NAME"
+)
 Volumes = Annotated[
     list[str] | None, "a folder of the host, where the guest has it, and ro, as ./src:/src:ro", "-v"
 ]
@@ -53,7 +55,7 @@ def run(
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     network: Annotated[str, NETWORK_HELP] = "none",
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
-    allow_host: Annotated[bool, "the guest may reach the host itself, as 10.0.2.2"] = False,
+    allow_host: Annotated[bool, "the guest may reach the host itself"] = False,
     firewall: Annotated[list[str] | None, "rules, as deny:in,allow:in:tcp:80,out:*.lan"] = None,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
     vsock: Annotated[Path | None, "a Unix socket to make, which leads to its vsock ports"] = None,

@@ -12,8 +12,8 @@ from hospes.base.asking import pack_request
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
 from hospes.base.paths import module_path
+from hospes.network.framing import LENGTH_BYTES, with_length
 from hospes.network.lan.directory import LOG_FILE, SOCKET_FILE, START_FILE, LanDirectory
-from hospes.network.lan.framing import LENGTH_BYTES, with_length
 from hospes.network.lan.messages import (
     LONGEST_BYTES,
     AnyRequest,

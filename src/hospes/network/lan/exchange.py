@@ -14,10 +14,10 @@ from hospes.base.clock import HostClock
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.base.unix import peer_user
+from hospes.network.framing import LENGTH_BYTES, with_length
 from hospes.network.host_poll import READ, Poll
 from hospes.network.lan import messages
 from hospes.network.lan.directory import LanDirectory, fixed_of, plan_of
-from hospes.network.lan.framing import LENGTH_BYTES, with_length
 from hospes.network.lan.line import Line, refuse
 from hospes.network.leases import Leases
 from hospes.network.published import Publication as Wired

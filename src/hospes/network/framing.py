@@ -14,7 +14,7 @@ LENGTH_BYTES: Final = 4
 CHUNK_BYTES: Final = 256 << 10
 """Received at a time; the longest piece fits."""
 PARTS_MAX: Final = 1000
-"""Given to the kernel in one call (IOV_MAX is 1024)."""
+"""What the kernel takes in one call (IOV_MAX is 1024), and less."""
 BUFFER_BYTES: Final = 4 << 20
 """Asked of the kernel for what is on its way; it may give less."""
 
@@ -25,9 +25,9 @@ def tune(ours: socket.socket) -> None:
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
 
 
-def with_length(data: bytes) -> bytes:
+def with_length(data: bytes | memoryview) -> bytes:
     """A message as it is sent."""
-    return len(data).to_bytes(LENGTH_BYTES) + data
+    return b"".join((len(data).to_bytes(LENGTH_BYTES), data))
 
 
 class Inbox:
@@ -76,8 +76,11 @@ class Inbox:
 class Outbox:
     """What is to be sent, in order; beyond `limit` bytes nothing more is taken."""
 
-    def __init__(self, ours: socket.socket, limit: int) -> None:
-        self._socket, self._limit = ours, limit
+    def __init__(
+        self, ours: socket.socket, limit: int, parts_at_once: int = PARTS_MAX
+    ) -> None:
+        """The kernel is given no more than so many parts in one call."""
+        self._socket, self._limit, self._parts_at_once = ours, limit, parts_at_once
         self._parts: deque[bytes | memoryview] = deque()
         self._bytes = 0
 
@@ -99,7 +102,7 @@ class Outbox:
         parts = self._parts
         while parts:
             try:
-                sent = self._socket.sendmsg(itertools.islice(parts, PARTS_MAX))
+                sent = self._socket.sendmsg(itertools.islice(parts, self._parts_at_once))
             except BlockingIOError:
                 break
             self._bytes -= sent

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hospes.base.errors import GuestError
-from hospes.network.lan.framing import CHUNK_BYTES, Inbox, Outbox, tune, with_length
+from hospes.network.framing import CHUNK_BYTES, Inbox, Outbox, tune, with_length
 
 MOST = 70_000
 
