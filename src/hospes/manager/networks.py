@@ -113,8 +113,6 @@ def _put_up(directory: LanDirectory, spec: LanSpec) -> None:
     try:
         host_bridge.put_up(directory.name, spec)
     except BaseException:
-        with suppress(HospesError):
-            host_bridge.take_down(directory.name, spec)
         shutil.rmtree(directory.path, ignore_errors=True)
         raise
 

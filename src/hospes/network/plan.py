@@ -12,8 +12,7 @@ MTU_MIN: Final = 1280
 MTU_MAX: Final = 65535
 HOST_NAME: Final = "host.internal"
 PREFIX_MIN: Final = 8
-ROUTER_LINK_LOCAL_TEXT: Final = "fe80::2"
-ROUTER_LINK_LOCAL: Final = ipaddress.IPv6Address(ROUTER_LINK_LOCAL_TEXT).packed
+ROUTER_LINK_LOCAL: Final = ipaddress.IPv6Address("fe80::2").packed
 
 
 class Hosts(NamedTuple):

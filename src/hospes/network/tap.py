@@ -191,7 +191,8 @@ def check_bridge(name: str) -> None:
     if not (DEVICES / name).exists():
         raise HospesError(
             f"there is no bridge {name} on this host; make it as root with 'ip link add {name} "
-            f"type bridge', or see 'ip link'"
+            f"type bridge', or see 'ip link'; a network made with 'hospes network create' is "
+            f"--network switch:{name}"
         )
     if not (DEVICES / name / "bridge").exists():
         raise HospesError(f"{name} is a network device, but no bridge; name a bridge")

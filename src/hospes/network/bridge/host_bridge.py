@@ -8,7 +8,7 @@ and needs to know of nothing but the network's spec.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +17,16 @@ from hospes.base.file_lock import take_lock
 from hospes.base.programs import find_program, run_program
 from hospes.base.rights import may_manage_networks
 from hospes.network.bridge import forwarding
-from hospes.network.bridge.rules import BEFORE, FAMILY, TABLE_PREFIX, removal, ruleset, table_of
+from hospes.network.bridge.rules import (
+    BEFORE,
+    FAMILY,
+    TABLE_PREFIX,
+    addressing,
+    removal,
+    ruleset,
+    table_of,
+)
 from hospes.network.lan.directory import bridge_mac, plan_of
-from hospes.network.plan import ROUTER_LINK_LOCAL_TEXT, Plan
 from hospes.spec.lan import LanSpec
 
 DEVICES: Final = Path("/sys/class/net")
@@ -39,35 +46,30 @@ def check_host(name: str) -> None:
 
 
 def put_up(name: str, spec: LanSpec) -> None:
-    """Make the bridge and what belongs to it, as far as it is not there; HospesError if it cannot
-    be, or something else is called so. What was made until then is for `take_down`.
+    """Make the bridge and what belongs to it, as far as it is not there.
+
+    HospesError if it cannot be, or another device is called so; a bridge is not left half made.
     """
     check_host(name)
-    with _alone():
-        if not is_there(spec):
-            check_free(spec)
-            _links("".join(f"{line}\n" for line in _making(spec)), f"the bridge {spec.bridge}")
-        plan = plan_of(spec)
-        before: list[str] = []
-        with _settings():
-            if not spec.isolated:
-                noted = _noted()
-                before = forwarding.before() if noted is None else noted
-            _rules(ruleset(name, spec, plan, before), name)
-            _settle(spec)
+    with _alone(), _settings():
+        is_new = not is_there(spec)
+        if is_new:
+            _check_free(spec)
+        try:
+            _make(name, spec, is_new=is_new)
+        except BaseException:
+            if is_new:
+                with suppress(HospesError, OSError):
+                    _remove(name, spec)
+            raise
 
 
 def take_down(name: str, spec: LanSpec) -> None:
     """Remove all of it that is there, and put the host's settings back after the last network."""
     check_host(name)
     with _alone(), _settings():
-        if is_there(spec):
-            _links(f"link delete dev {spec.bridge}\n", f"the bridge {spec.bridge}")
-        tables = _tables()
-        before = _noted_in(table_of(name)) if table_of(name) in tables else None
-        _rules(removal(name), name)
-        if before is not None and _noted() is None:
-            forwarding.restore(before)
+        if is_there(spec) or not _exists(spec):
+            _remove(name, spec)
 
 
 def is_there(spec: LanSpec) -> bool:
@@ -75,32 +77,42 @@ def is_there(spec: LanSpec) -> bool:
     return _read(spec.bridge, "address") == bridge_mac(spec).hex(":")
 
 
-def check_free(spec: LanSpec) -> None:
+def _exists(spec: LanSpec) -> bool:
+    return (DEVICES / spec.bridge).exists()
+
+
+def _check_free(spec: LanSpec) -> None:
     """HospesError when another device is called as the network's bridge is to be."""
-    if (DEVICES / spec.bridge).exists():
-        alias = _read(spec.bridge, "ifalias")
+    if _exists(spec):
         raise HospesError(
-            f"this host has a device {spec.bridge} already ({alias or 'none of a network here'}); "
-            "remove that, or choose another name for the network"
+            f"this host has a device {spec.bridge} already, which is not this network's; remove it "
+            f"('ip link delete {spec.bridge}'), or choose another name for the network"
         )
 
 
-def _making(spec: LanSpec) -> Iterator[str]:
-    """For `ip -batch -`: a bridge that keeps its address whatever is put into it."""
-    bridge, plan = spec.bridge, plan_of(spec)
-    yield f"link add name {bridge} address {bridge_mac(spec).hex(':')} type bridge"
-    yield f"link set dev {bridge} addrgenmode none"
-    yield f"address add {_with_length(plan)} broadcast + dev {bridge}"
-    if _has_ipv6():
-        yield f"address add {ROUTER_LINK_LOCAL_TEXT}/64 dev {bridge} nodad"
-        assert plan.network6 is not None
-        yield f"address add {plan.network6[plan.hosts.gateway]}/64 dev {bridge} nodad"
-    yield f"link set dev {bridge} up"
+def _make(name: str, spec: LanSpec, *, is_new: bool) -> None:
+    plan = plan_of(spec)
+    if is_new:
+        # It keeps this address whatever is put into it.
+        address = bridge_mac(spec).hex(":")
+        _links(f"link add name {spec.bridge} address {address} type bridge", spec)
+    _links(addressing(spec, plan, ipv6=_has_ipv6()), spec)
+    before: list[str] = []
+    if not spec.isolated:
+        noted = _noted()
+        before = forwarding.before() if noted is None else noted
+    # Before the settings are changed, for what they were is in there.
+    _rules(ruleset(name, spec, plan, before), name)
+    _settle(spec)
 
 
-def _with_length(plan: Plan) -> str:
-    assert plan.network4 is not None
-    return f"{plan.network4[plan.hosts.gateway]}/{plan.network4.prefixlen}"
+def _remove(name: str, spec: LanSpec) -> None:
+    if is_there(spec):
+        _links(f"link delete dev {spec.bridge}", spec)
+    before = _noted_in(table_of(name)) if table_of(name) in _tables() else None
+    _rules(removal(name), name)
+    if before is not None and _noted() is None:
+        forwarding.restore(before)
 
 
 def _settle(spec: LanSpec) -> None:
@@ -151,12 +163,12 @@ def _listed(*words: str) -> list[dict[str, dict[str, str]]]:
     return found
 
 
-def _links(batch: str, what: str) -> None:
-    done = run_program(_program("ip"), "-batch", "-", said=batch)
+def _links(batch: str, spec: LanSpec) -> None:
+    done = run_program(_program("ip"), "-batch", "-", said=f"{batch}\n")
     if done.returncode:
         raise HospesError(
-            f"{what} is not as it should be: ip says {_first(done.stderr)!r}; see 'ip link', and "
-            "that the kernel has bridges ('modprobe bridge')"
+            f"the bridge {spec.bridge} is not as it should be: ip says {_first(done.stderr)!r}; "
+            "see 'ip link', and that the kernel has bridges ('modprobe bridge')"
         )
 
 

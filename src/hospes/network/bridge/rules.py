@@ -1,4 +1,4 @@
-"""What a bridge's guests may reach and who reaches them, as a table of nftables; no I/O.
+"""A bridge's addresses, and what its guests reach and who reaches them: texts for ip and nft.
 
 A network has one table, `inet hospes-NAME`, put in place and removed as a whole. Nothing in another
 table is looked at or changed; what another table drops stays dropped.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from hospes.network.plan import Plan
+from hospes.network.plan import ROUTER_LINK_LOCAL, Plan
 from hospes.network.reach import HOST_RANGES
 from hospes.spec.lan import LanSpec
 
@@ -24,6 +24,21 @@ def table_of(name: str) -> str:
     return TABLE_PREFIX + name
 
 
+def addressing(spec: LanSpec, plan: Plan, *, ipv6: bool) -> str:
+    """For `ip -batch`: a bridge that is there has its addresses and is up, as it may be already."""
+    bridge, network4, network6 = spec.bridge, plan.network4, plan.network6
+    assert network4 is not None
+    assert network6 is not None
+    lines = [f"link set dev {bridge} addrgenmode none"] if ipv6 else []
+    gateway4 = f"{ip_address(plan.gateway4)}/{network4.prefixlen}"
+    lines += [f"address replace {gateway4} broadcast {network4.broadcast_address} dev {bridge}"]
+    if ipv6:
+        for gateway6 in (ROUTER_LINK_LOCAL, plan.gateway6):
+            address = f"{ip_address(gateway6)}/{network6.prefixlen}"
+            lines.append(f"address replace {address} dev {bridge} nodad")
+    return "\n".join([*lines, f"link set dev {bridge} up"])
+
+
 def removal(name: str) -> str:
     """For `nft -f`: no such table, whether there was one or not."""
     table = f"table {FAMILY} {table_of(name)}"
@@ -35,8 +50,9 @@ def ruleset(name: str, spec: LanSpec, plan: Plan, before: Iterable[str] = ()) ->
 
     `before` are settings of the host's as they were, to be found in the table again.
     """
-    chains = [_chain("input", "filter hook input priority filter", _to_host(spec, plan))]
-    chains += [_chain("forward", "filter hook forward priority filter", _through(spec, plan))]
+    chains = [_chain("forward", "filter hook forward priority filter", _through(spec, plan))]
+    if not spec.allow_host:
+        chains += [_chain("input", "filter hook input priority filter", _to_host(spec, plan))]
     if not spec.isolated:
         chains += [_chain("postrouting", "nat hook postrouting priority srcnat", _out(spec, plan))]
         chains += [_chain(BEFORE, "", (f'return comment "{one}"' for one in before))]
@@ -46,8 +62,6 @@ def ruleset(name: str, spec: LanSpec, plan: Plan, before: Iterable[str] = ()) ->
 
 def _to_host(spec: LanSpec, plan: Plan) -> Iterator[str]:
     """What guests send to the host itself: pings to the gateway, and answers."""
-    if spec.allow_host:
-        return
     bridge = f'iifname "{spec.bridge}"'
     gateway4, gateway6 = ip_address(plan.gateway4), ip_address(plan.gateway6)
     yield f"{bridge} ct state established,related accept"
