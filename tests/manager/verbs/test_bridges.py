@@ -93,7 +93,8 @@ def test_killed_processes_and_a_host_started_anew(
     # What a host that is started anew has not any more.
     made.run("ip", "link", "delete", "hp-lab")
     made.run("nft", "delete table inet hospes-lab")
-    made.run("sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward")
+    for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        made.run("sh", "-c", f"echo 0 >/proc/sys/net/{setting}")
     assert made.hospes("start", "web").returncode == 0
     assert "hp-lab" in made.devices()
     assert "inet hospes-lab" in made.run("nft", "list", "tables")
@@ -119,7 +120,7 @@ def test_several_share_the_hosts_settings(made: Host) -> None:
 def test_what_is_not_ours_stays(made: Host) -> None:
     made.run("ip", "link", "add", "hp-lab", "type", "bridge")
     said = made.refusal("network", "create", "lab", "--bridge")
-    assert "this host has a device hp-lab already, which is not this network's" in said
+    assert "his host has a device hp-lab already, which is not this network's" in said
     assert made.hospes("network", "ls").stdout.strip() == ""
     assert "hp-lab" in made.devices()
     made.run("ip", "link", "delete", "hp-lab")
