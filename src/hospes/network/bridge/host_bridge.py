@@ -7,7 +7,7 @@ and needs to know of nothing but the network's spec.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -27,6 +27,7 @@ from hospes.network.bridge.rules import (
     table_of,
 )
 from hospes.network.lan.directory import bridge_mac, plan_of
+from hospes.network.tap import open_tun
 from hospes.spec.lan import LanSpec
 
 DEVICES: Final = Path("/sys/class/net")
@@ -51,6 +52,8 @@ def put_up(name: str, spec: LanSpec) -> None:
     HospesError if it cannot be, or another device is called so; a bridge is not left half made.
     """
     check_host(name)
+    # Each machine is to have one, and so are the servers.
+    os.close(open_tun())
     with _alone(), _settings():
         is_new = not is_there(spec)
         if is_new:
@@ -99,7 +102,7 @@ def _make(name: str, spec: LanSpec, *, is_new: bool) -> None:
     _links(addressing(spec, plan, ipv6=_has_ipv6()), spec)
     before: list[str] = []
     if not spec.isolated:
-        noted = _noted()
+        noted = _noted(_tables())
         before = forwarding.before() if noted is None else noted
     # Before the settings are changed, for what they were is in there.
     _rules(ruleset(name, spec, plan, before), name)
@@ -109,10 +112,12 @@ def _make(name: str, spec: LanSpec, *, is_new: bool) -> None:
 def _remove(name: str, spec: LanSpec) -> None:
     if is_there(spec):
         _links(f"link delete dev {spec.bridge}", spec)
-    before = _noted_in(table_of(name)) if table_of(name) in _tables() else None
-    _rules(removal(name), name)
-    if before is not None and _noted() is None:
+    ours, others = table_of(name), _tables() - {table_of(name)}
+    before = _noted({ours})
+    # First, for the table that says what was is the only place where that is written.
+    if before is not None and _noted(others) is None:
         forwarding.restore(before)
+    _rules(removal(name), name)
 
 
 def _settle(spec: LanSpec) -> None:
@@ -130,12 +135,15 @@ def _has_ipv6() -> bool:
     return (forwarding.SETTINGS / "ipv6/conf/all").exists()
 
 
-def _noted() -> list[str] | None:
-    """The host's settings as they were before the first of our networks; None without one."""
-    for table in sorted(_tables()):
-        noted = _noted_in(table)
-        if noted is not None:
-            return noted
+def _noted(tables: Iterable[str]) -> list[str] | None:
+    """The host's settings as they were before the first of our networks that forwards.
+
+    None when these tables are of no such network.
+    """
+    for table in tables:
+        rules = _listed("chain", FAMILY, table, BEFORE)
+        if rules:
+            return [each["rule"]["comment"] for each in rules if "comment" in each.get("rule", {})]
     return None
 
 
@@ -144,14 +152,6 @@ def _tables() -> set[str]:
     found = _listed("tables", FAMILY)
     names = {each["table"]["name"] for each in found if "table" in each}
     return {name for name in names if name.startswith(TABLE_PREFIX)}
-
-
-def _noted_in(table: str) -> list[str] | None:
-    """None for a table that has no such chain."""
-    rules = _listed("chain", FAMILY, table, BEFORE)
-    if not rules:
-        return None
-    return [each["rule"]["comment"] for each in rules if "comment" in each.get("rule", {})]
 
 
 def _listed(*words: str) -> list[dict[str, dict[str, str]]]:
