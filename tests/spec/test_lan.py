@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from hospes.base.errors import HospesError
-from hospes.spec.lan import LanSpec, parse_lease, parse_subnet
+from hospes.spec.lan import LanSpec, bridge_called, parse_lease, parse_subnet
 
 IPV6 = "fd00:7::/64"
 
@@ -65,6 +65,29 @@ def test_leases_that_cannot_be(leases: dict, sentence: str) -> None:
 def test_what_is_no_lease(text: str) -> None:
     with pytest.raises(HospesError, match="is not a lease; write it like web="):
         parse_lease(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"subnet": "10.7.0.0/30"}, "the subnet 10.7.0.0/30 is too small for a bridge; choose one"),
+        ({"leases": {"web": "10.7.0.2"}}, "the address 10.7.0.2 for web is the name server's"),
+        ({"leases": {"web": "10.7.0.1"}}, "the address 10.7.0.1 for web is the gateway's"),
+    ],
+)
+def test_bridges_that_cannot_be(values: dict, sentence: str) -> None:
+    with pytest.raises(HospesError) as caught:
+        LanSpec(**{"subnet": "10.7.0.0/24", "ipv6": IPV6, "bridge": "hp-lab"} | values)
+    assert sentence in str(caught.value)
+
+
+def test_names_of_bridges_fit() -> None:
+    assert bridge_called("lab") == "hp-lab"
+    assert bridge_called("twelveletter") == "hp-twelveletter"
+    names = ["x" * 31, "x" * 30, "thirteenlette", "thirteenlettf"]
+    called = [bridge_called(name) for name in names]
+    assert {len(one) for one in called} == {15}
+    assert len(set(called)) == len(names)
 
 
 def test_isolated_and_yet_with_the_host() -> None:

@@ -12,6 +12,7 @@ from hospes.spec.net import NetworkKind, NetworkSpec, Publication, TransportKind
 if TYPE_CHECKING:
     from hospes.devices.backends import NetworkBackend
     from hospes.network import published
+    from hospes.network.bridge.bridged_end import BridgedEnd
 
 Remark = Callable[[str], None]
 
@@ -124,19 +125,22 @@ class NatNetwork(Captured):
 
 
 class SwitchNetwork(Captured):
-    """A network that machines of this host share, with ports of the guest's on the host."""
+    """A network that machines of this host share, with ports of the guest's on the host.
+
+    Whether that is a switch of ours or a bridge of the host's, is the network's own affair.
+    """
 
     def __init__(self, spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> None:
         # Here, for they cost a machine without a network a part of its start.
         from hospes.network.lan.cable_end import CableEnd
         from hospes.network.lan.directory import LanDirectory, plan_of
 
-        def cable() -> CableEnd:
+        def cable() -> "CableEnd | BridgedEnd":
             directory = LanDirectory.find(spec.name)
-            self._plan = plan_of(directory.spec)
-            self._end = CableEnd(
-                directory, spec.mac or "", spec.station, ring=ring, remark=remark
-            )
+            lan = directory.spec
+            self._plan = plan_of(lan)
+            end = _bridged_end() if lan.bridge else CableEnd
+            self._end = end(directory, spec.mac or "", spec.station, ring=ring, remark=remark)
             return self._end
 
         super().__init__(spec, remark, cable)
@@ -218,6 +222,13 @@ KINDS: Final[dict[NetworkKind, Callable[[NetworkSpec, Callable[[], None], Remark
 def open_network(spec: NetworkSpec, ring: Callable[[], None], remark: Remark) -> Network:
     """What a spec asks for; HospesError if it cannot be had."""
     return KINDS[NetworkKind(spec.kind)](spec, ring, remark)
+
+
+def _bridged_end() -> "type[BridgedEnd]":
+    # Here, for most networks are no bridges.
+    from hospes.network.bridge.bridged_end import BridgedEnd
+
+    return BridgedEnd
 
 
 def _publish_all(network: NatNetwork | SwitchNetwork, spec: NetworkSpec) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.paths import cache_directory
+from hospes.base.programs import find_program
+from hospes.base.rights import may_manage_networks
 
 MEBIBYTE: Final = 1 << 20
 CACHE_FREE_BYTES: Final = 512 * MEBIBYTE
@@ -54,13 +56,7 @@ def survey() -> tuple[Capability, ...]:
 
 
 def _program(name: str) -> Callable[[], str]:
-    """Looks also where a system keeps programs that are not in an ordinary user's PATH."""
-
-    def look() -> str:
-        path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-        return shutil.which(name, path=path) or ""
-
-    return look
+    return lambda: find_program(name)
 
 
 def _kvm() -> str:
@@ -136,6 +132,10 @@ def _tap() -> str:
     return str(device) if os.access(device, os.R_OK | os.W_OK) else ""
 
 
+def _network_rights() -> str:
+    return "this process has CAP_NET_ADMIN" if may_manage_networks() else ""
+
+
 PROBES: Final = (
     Probe(
         "LLVM",
@@ -198,8 +198,25 @@ PROBES: Final = (
         "--network passt",
         "--network nat needs no program; or install it with 'apt-get install passt'",
     ),
+    Probe(
+        "network rights",
+        _network_rights,
+        "networks made with --bridge, and machines on bridges of the host",
+        "run as root for those; --network nat and other networks need none",
+    ),
+    Probe(
+        "ip",
+        _program("ip"),
+        "networks made with --bridge",
+        "install it with 'apt-get install iproute2', or make networks without --bridge",
+    ),
+    Probe(
+        "nft",
+        _program("nft"),
+        "networks made with --bridge: who reaches whom, and the way outside",
+        "install it with 'apt-get install nftables', or make networks without --bridge",
+    ),
     Probe("/dev/kvm", _kvm),
     Probe("qemu-img", _program("qemu-img")),
     Probe("mke2fs", _program("mke2fs")),
-    Probe("nft", _program("nft")),
 )

@@ -29,9 +29,14 @@ class Known:
 
 @dataclass(frozen=True)
 class NetworkInspected:
-    """Everything known of a network; counts are of its switch and gateway while it is at work."""
+    """Everything known of a network; counts are of its switch and gateway while it is at work.
+
+    `bridge` is what the bridge of the host is called that it is, "" for a network in user mode.
+    """
 
     name: str
+    kind: str
+    bridge: str
     subnet: str
     gateway: str
     ipv6: str

@@ -13,6 +13,7 @@ from hospes.base.disk_errors import disk_errors
 from hospes.base.errors import HospesError
 from hospes.base.file_lock import take_lock
 from hospes.manager.network_state import Known, NetworkInspected, Present
+from hospes.network.bridge import host_bridge
 from hospes.network.lan.connection import ask
 from hospes.network.lan.directory import (
     DOMAIN,
@@ -23,7 +24,7 @@ from hospes.network.lan.directory import (
     networks_directory,
 )
 from hospes.network.lan.messages import LanState, Look
-from hospes.spec.lan import LanSpec, parse_subnet
+from hospes.spec.lan import LanSpec, bridge_called, parse_subnet
 from hospes.spec.net import check_lan_name
 
 ROUTES: Final = Path("/proc/net/route")
@@ -41,8 +42,13 @@ def all_networks() -> list[LanDirectory]:
     return []
 
 
-def create_network(name: str, subnet: str | None, leases: dict[str, str], **wishes: bool) -> None:
-    """Make a network, whole or not at all; HospesError if there is one, or its subnet is taken."""
+def create_network(
+    name: str, subnet: str | None, leases: dict[str, str], *, bridge: bool = False, **wishes: bool
+) -> None:
+    """Make a network, whole or not at all; HospesError if there is one, or its subnet is taken.
+
+    As a bridge, it is one of the host's.
+    """
     place = networks_directory()
     directory = LanDirectory(place / check_lan_name(name))
     taken = HospesError(
@@ -58,6 +64,7 @@ def create_network(name: str, subnet: str | None, leases: dict[str, str], **wish
                 subnet=_free_subnet() if subnet is None else _checked(subnet),
                 ipv6=_own_prefix(),
                 leases=leases,
+                bridge=bridge_called(name) if bridge else "",
                 **wishes,
             )
             new = LanDirectory(place / f".{os.urandom(8).hex()}.new")
@@ -70,6 +77,7 @@ def create_network(name: str, subnet: str | None, leases: dict[str, str], **wish
                     raise taken from None
             finally:
                 shutil.rmtree(new.path, ignore_errors=True)
+            _put_up(directory, spec)
 
 
 def remove_network(name: str) -> None:
@@ -85,6 +93,11 @@ def remove_network(name: str) -> None:
         raise HospesError(
             f"the network {name!r} is in use by {names or 'a machine'}; stop that first"
         )
+    try:
+        _take_down(directory)
+    except BaseException:
+        os.close(lock)
+        raise
     doomed = directory.path.with_name(f".{name}.{os.urandom(4).hex()}.gone")
     try:
         with disk_errors("the networks in", directory.path.parent, "HOSPES_HOME"):
@@ -92,6 +105,27 @@ def remove_network(name: str) -> None:
             shutil.rmtree(doomed)
     finally:
         os.close(lock)
+
+
+def _put_up(directory: LanDirectory, spec: LanSpec) -> None:
+    """The bridge of a network that is one. Its directory is there before it, to remove it by."""
+    if not spec.bridge:
+        return
+    try:
+        host_bridge.put_up(directory.name, spec)
+    except BaseException:
+        shutil.rmtree(directory.path, ignore_errors=True)
+        raise
+
+
+def _take_down(directory: LanDirectory) -> None:
+    """The bridge of a network that is one; of a damaged record, nothing is known but its name."""
+    try:
+        spec = directory.spec
+    except HospesError:
+        return
+    if spec.bridge:
+        host_bridge.take_down(directory.name, spec)
 
 
 def inspect_network(name: str) -> NetworkInspected:
@@ -104,6 +138,8 @@ def inspect_network(name: str) -> NetworkInspected:
     )
     return NetworkInspected(
         name=name,
+        kind=kind_of(spec),
+        bridge=spec.bridge,
         subnet=spec.subnet,
         gateway=str(network[HOSTS.gateway]),
         ipv6=spec.ipv6,
@@ -119,6 +155,11 @@ def inspect_network(name: str) -> NetworkInspected:
         switch=state.switch if state else {},
         uplink=state.gateway if state else {},
     )
+
+
+def kind_of(spec: LanSpec) -> str:
+    """In a word, how its frames travel."""
+    return "bridge" if spec.bridge else "user-mode"
 
 
 def look(directory: LanDirectory) -> LanState | None:

@@ -105,7 +105,7 @@ class DhcpServer:
 
     def _requested(self, message: Message) -> Reply | None:
         server = message.options.get(_SERVER)
-        if server is not None and server != self._plan.gateway4:
+        if server is not None and server != self._plan.server4:
             return None
         wanted = message.options.get(_WANTED, message.client)
         lease = self._leases.give(message.mac)
@@ -120,10 +120,10 @@ class DhcpServer:
         address = NOBODY if lease is None else lease.address
         data = HEADER.pack(
             REPLY_OP, 1, 6, 0, message.transaction, 0, message.flags,
-            message.client if kind == ACK else NOBODY, address, self._plan.gateway4, message.relay,
+            message.client if kind == ACK else NOBODY, address, self._plan.server4, message.relay,
             message.mac, COOKIE,
         )  # fmt: skip
-        data += _option(_TYPE, bytes((kind,))) + _option(_SERVER, self._plan.gateway4)
+        data += _option(_TYPE, bytes((kind,))) + _option(_SERVER, self._plan.server4)
         if kind != NAK:
             data += self._settings(message.mac, lease)
         data = (data + b"\xff").ljust(MESSAGE_MIN_BYTES, b"\0")

@@ -37,6 +37,8 @@ class Link:
         if self._neighbours.get(address) == mac:
             return True
         plan = self._plan
+        if address in plan.elsewhere:
+            return mac == plan.router_mac
         if not ethernet.is_unicast(mac) or not plan.is_inside(address) or address in plan.ours:
             return False
         if self._holder(address) not in (None, mac):
@@ -75,8 +77,10 @@ class Link:
         known = self._neighbours.get(address)
         if known is not None:
             return known
+        if address in self._plan.elsewhere:
+            return self._plan.router_mac
         if len(address) == 4:
-            self.emit(arp.request(self._plan.mac, self._plan.gateway4, address))
+            self.emit(arp.request(self._plan.mac, self._plan.server4, address))
         else:
             self.emit(ndp.solicitation(self._plan, address))
         return ethernet.BROADCAST
@@ -108,6 +112,6 @@ class Link:
 
     def unreachable(self, why: icmp.Unreachable, packet: IpPacket) -> None:
         """Tell the sender of a packet that it went nowhere."""
-        own = self._plan.gateway4 if packet.is_ipv4 else self._plan.gateway6
+        own = self._plan.server4 if packet.is_ipv4 else self._plan.server6
         error = icmp.unreachable(why, packet, own)
         self.send(own, packet.source, ICMP if packet.is_ipv4 else ICMPV6, error)

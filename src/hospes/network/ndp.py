@@ -69,7 +69,7 @@ def _frame(mac: bytes, plan: Plan, source: bytes, destination: bytes, message: b
 
 def advertisement(plan: Plan, target: bytes, asker: bytes, mac: bytes) -> bytes:
     """The frame that answers a solicitation for an address of ours."""
-    flags = _ROUTER | _SOLICITED | _OVERRIDE
+    flags = (_ROUTER if plan.routes else 0) | _SOLICITED | _OVERRIDE
     message = (
         struct.pack(">BBHI", NEIGHBOUR_ADVERTISEMENT, 0, 0, flags << 24)
         + target
@@ -88,7 +88,8 @@ def solicitation(plan: Plan, target: bytes) -> bytes:
         + bytes((_SOURCE_MAC, 1))
         + plan.mac
     )
-    return _frame(multicast_mac(group), plan, ROUTER_LINK_LOCAL, group, message)
+    source = ROUTER_LINK_LOCAL if plan.routes else plan.server6
+    return _frame(multicast_mac(group), plan, source, group, message)
 
 
 def router_advertisement(plan: Plan) -> bytes:
@@ -100,7 +101,7 @@ def router_advertisement(plan: Plan) -> bytes:
     on_link_and_autonomous = 0xC0
     server = struct.pack(">BBHI", RDNSS, 3, 0, FOREVER) + plan.dns6 if plan.dns6 else b""
     options = (
-        bytes((_SOURCE_MAC, 1)) + plan.mac,
+        bytes((_SOURCE_MAC, 1)) + (plan.router_mac or plan.mac),
         struct.pack(">BBHI", _MTU, 1, 0, plan.mtu),
         struct.pack(">BBBBIII", _PREFIX, 4, 64, on_link_and_autonomous, FOREVER, FOREVER, 0)
         + prefix,

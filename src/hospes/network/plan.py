@@ -35,8 +35,10 @@ class Plan:
     further names to addresses. With `allow_host`, the gateway's address stands for the host's
     loopback, and the host's other own and link-local addresses may be reached too; when `isolated`,
     nothing outside the network is. Without `dns` no name server is offered; with a `domain`, guests
-    are known by their names in it, and nobody else is asked about those. HospesError when an
-    address cannot be.
+    are known by their names in it, and nobody else is asked about those. With `router_mac`, the
+    gateway is another station, whose MAC address that is: all there is here are the servers, at the
+    address of the name server, and what the router has to tell. HospesError when an address cannot
+    be.
     """
 
     ipv4: str | None = "10.0.2.0/24"
@@ -51,6 +53,7 @@ class Plan:
     isolated: bool = False
     dns: bool = True
     domain: str = ""
+    router_mac: bytes = b""
 
     def __post_init__(self) -> None:
         if not MTU_MIN <= self.mtu <= MTU_MAX:
@@ -135,6 +138,21 @@ class Plan:
         return self.host6(self.hosts.dns) if self.dns else b""
 
     @property
+    def routes(self) -> bool:
+        """Whether the gateway is here."""
+        return not self.router_mac
+
+    @cached_property
+    def server4(self) -> bytes:
+        """Where DHCP is served, and what is sent comes from."""
+        return self.gateway4 if self.routes else self.host4(self.hosts.dns)
+
+    @cached_property
+    def server6(self) -> bytes:
+        """What is sent comes from."""
+        return self.gateway6 if self.routes else self.host6(self.hosts.dns)
+
+    @property
     def name_servers(self) -> tuple[bytes, ...]:
         """Those of both families that are there, packed."""
         return tuple(filter(None, (self.dns4, self.dns6)))
@@ -142,15 +160,27 @@ class Plan:
     @cached_property
     def ours(self) -> frozenset[bytes]:
         """Every address that is answered here."""
-        own = {self.gateway4, self.dns4, self.gateway6, self.dns6}
-        if self.ipv6 is not None:
-            own.add(ROUTER_LINK_LOCAL)
-        return frozenset(own - {b""})
+        own = {self.server4, self.dns4, self.server6, self.dns6}
+        return frozenset(own - {b""}) | (self._routers if self.routes else frozenset())
+
+    @cached_property
+    def elsewhere(self) -> frozenset[bytes]:
+        """Every address of a gateway that is another station."""
+        return frozenset() if self.routes else self._routers
+
+    @cached_property
+    def _routers(self) -> frozenset[bytes]:
+        link_local = b"" if self.ipv6 is None else ROUTER_LINK_LOCAL
+        return frozenset({self.gateway4, self.gateway6, link_local} - {b""})
+
+    def is_taken(self, address: bytes) -> bool:
+        """Whether a packed address is one that no guest may have."""
+        return address in self.ours or address in self.elsewhere
 
     def is_free(self, address: bytes) -> bool:
         """Whether a packed IPv4 address is one that a guest may be given."""
         network = self.network4
-        if network is None or len(address) != 4 or address in self.ours:
+        if network is None or len(address) != 4 or self.is_taken(address):
             return False
         return self.is_inside(address) and address not in (
             network.network_address.packed, network.broadcast_address.packed,
@@ -163,7 +193,7 @@ class Plan:
         first, last = int.from_bytes(self.guest4, "big"), int(self.network4.broadcast_address)
         for number in range(first, last):
             address = number.to_bytes(4, "big")
-            if address not in self.ours:
+            if not self.is_taken(address):
                 yield address
 
     def is_global6(self, address: bytes) -> bool:

@@ -35,10 +35,11 @@ def _ranges(*texts: str) -> tuple[tuple[int, int, int], ...]:
 
 NOWHERE: Final = _ranges("0.0.0.0/8", "224.0.0.0/3", "::/128", "ff00::/8")
 """No single station's: unspecified, multicast, reserved and broadcast (RFC 6890)."""
-HOSTS: Final = _ranges(
+HOST_RANGES: Final = (
     "127.0.0.0/8", "169.254.0.0/16", "::/96", "::ffff:0:0/96", "fe80::/10",
     "100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::254/128",
 )  # fmt: skip
+HOSTS: Final = _ranges(*HOST_RANGES)
 """The host's loopback, its links, and where clouds tell a host its secrets (metadata services).
 
 IPv6 addresses with an IPv4 address inside reach the same places.
@@ -71,7 +72,7 @@ class Reach:
             return Refusal.PROHIBITED
         if plan.is_inside(destination):
             return Refusal.ABSENT
-        if plan.isolated:
+        if plan.isolated or not plan.routes:
             return Refusal.PROHIBITED
         if plan.allow_host:
             return destination
@@ -81,17 +82,17 @@ class Reach:
 
     def is_guests(self, address: bytes) -> bool:
         """Whether a packed address is one that a guest may have here."""
-        return self._plan.is_inside(address) and address not in self._plan.ours
+        return self._plan.is_inside(address) and not self._plan.is_taken(address)
 
     def seen_as(self, address: bytes, *, is_ipv4: bool) -> bytes:
         """The address under which the guest sees a client that speaks to it first.
 
-        What would mean something else to the guest, is of the other IP, or is outside of an
-        isolated network, becomes the gateway's.
+        What would mean something else to the guest, is of the other IP, is outside of an isolated
+        network, or would be answered by way of another router, becomes our own.
         """
         plan = self._plan
         strange = is_within(address, HOSTS) or is_within(address, NOWHERE)
-        known = (len(address) == 4) == is_ipv4 and not strange and not plan.isolated
+        known = (len(address) == 4) == is_ipv4 and not strange and plan.routes and not plan.isolated
         if known and not plan.is_inside(address):
             return address
-        return plan.gateway4 if is_ipv4 else plan.gateway6
+        return plan.server4 if is_ipv4 else plan.server6

@@ -49,7 +49,7 @@ class Tap(NetworkEnd):
         self._wanted, self._remark = device or f"for the bridge {bridge}", remark
         if bridge:
             check_bridge(bridge)
-        self._fd = _open()
+        self._fd = open_tun()
         try:
             self.device = self._claim(device or TEMPLATE)
             if bridge:
@@ -191,13 +191,15 @@ def check_bridge(name: str) -> None:
     if not (DEVICES / name).exists():
         raise HospesError(
             f"there is no bridge {name} on this host; make it as root with 'ip link add {name} "
-            f"type bridge', or see 'ip link'"
+            f"type bridge', or see 'ip link'; a network made with 'hospes network create' is "
+            f"--network switch:{name}"
         )
     if not (DEVICES / name / "bridge").exists():
         raise HospesError(f"{name} is a network device, but no bridge; name a bridge")
 
 
-def _open() -> int:
+def open_tun() -> int:
+    """A descriptor from which a device can be made; HospesError when there is none to be had."""
     try:
         return os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

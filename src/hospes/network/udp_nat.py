@@ -52,7 +52,7 @@ class UdpNat:
         """A packet of the guest; False when it concerns nobody. GuestError when malformed."""
         datagram = udp.parse(packet, vouched=vouched)
         to_server = packet.is_ipv4 and datagram.destination_port == SERVER_PORT
-        if to_server and packet.destination in (self._plan.gateway4, BROADCAST):
+        if to_server and packet.destination in (self._plan.server4, BROADCAST):
             self._answer_dhcp(datagram)
             return True
         if not any(packet.source):
@@ -88,7 +88,7 @@ class UdpNat:
         reply = self._dhcp.answer(datagram.data)
         if reply is not None:
             answer = Datagram(SERVER_PORT, CLIENT_PORT, reply.data)
-            self._link.send_udp(self._plan.gateway4, reply.address, answer, reply.mac)
+            self._link.send_udp(self._plan.server4, reply.address, answer, reply.mac)
 
     def _ask(self, packet: IpPacket, datagram: Datagram, now_ns: int) -> None:
         """A question to the name server."""

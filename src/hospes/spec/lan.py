@@ -11,8 +11,12 @@ from hospes.spec.net import mac_bytes
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
-LAN_VERSION: Final = 1
+LAN_VERSION: Final = 2
 PREFIX_MIN, PREFIX_MAX = 8, 30
+BRIDGE_PREFIX_MAX: Final = 29
+"""A bridge has its name server at an address of its own."""
+BRIDGE_PREFIX: Final = "hp-"
+_BRIDGE_NAME_MAX: Final = 15
 _USELESS: Final = {
     "0.0.0.0/8": "nobody's",
     "127.0.0.0/8": "the loopback's",
@@ -28,7 +32,8 @@ class LanSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `leases` has addresses by a machine's name or a card's address. `isolated`, its machines reach
     each other only; with `allow_host`, the host itself as the gateway; with `strict`, a card sends
-    from its own address only. Without `dns`, there is no name server.
+    from its own address only. Without `dns`, there is no name server. `bridge` is what the bridge
+    of the host is called that the network is, "" for one that needs none.
     """
 
     version: int = LAN_VERSION
@@ -39,6 +44,7 @@ class LanSpec(msgspec.Struct, frozen=True, kw_only=True):
     allow_host: bool = False
     strict: bool = False
     leases: dict[str, str] = {}
+    bridge: str = ""
 
     def __post_init__(self) -> None:
         network = parse_subnet(self.subnet)
@@ -46,15 +52,38 @@ class LanSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise HospesError(
                 "an isolated network does not reach the host; leave out --isolated or --allow-host"
             )
+        ours = {str(network[1]): "gateway"}
+        if self.bridge:
+            if network.prefixlen > BRIDGE_PREFIX_MAX:
+                raise HospesError(
+                    f"the subnet {self.subnet} is too small for a bridge; choose one from "
+                    f"/{PREFIX_MIN} to /{BRIDGE_PREFIX_MAX}"
+                )
+            ours[str(network[2])] = "name server"
         taken: dict[str, str] = {}
         for who, address in self.leases.items():
             _check_lease(who, address, network)
+            if address in ours:
+                raise HospesError(
+                    f"the address {address} for {who} is the {ours[address]}'s; choose another"
+                )
             if address in taken:
                 raise HospesError(
                     f"the address {address} is for {taken[address]} and for {who}; give one of "
                     "them another"
                 )
             taken[address] = who
+
+
+def bridge_called(name: str) -> str:
+    """What the bridge of the network of this name is called; a device's name has 15 characters."""
+    if len(name) <= _BRIDGE_NAME_MAX - len(BRIDGE_PREFIX):
+        return BRIDGE_PREFIX + name
+    # Here, for most names are short.
+    from hashlib import sha256
+
+    mark = "-" + sha256(name.encode()).hexdigest()[:4]
+    return BRIDGE_PREFIX + name[: _BRIDGE_NAME_MAX - len(BRIDGE_PREFIX) - len(mark)] + mark
 
 
 def parse_subnet(text: str) -> "IPv4Network":
@@ -110,5 +139,3 @@ def _check_lease(who: str, address: str, network: "IPv4Network") -> None:
         ) from error
     if packed not in network or packed in (network[0], network[-1]):
         raise HospesError(f"the address {address} for {who} is not in {network}; choose another")
-    if packed == network[1]:
-        raise HospesError(f"the address {address} for {who} is the gateway's; choose another")

@@ -18,6 +18,7 @@ class NetworkLine:
     """A line of `hospes network ls`."""
 
     name: str
+    kind: str
     subnet: str
     reaches: str
     machines: str
@@ -34,6 +35,7 @@ def create(
     isolated: Annotated[bool, "its machines reach each other only"] = False,
     allow_host: Annotated[bool, "its machines may reach the host itself, as the gateway"] = False,
     strict: Annotated[bool, "a card sends from its own address only"] = False,
+    bridge: Annotated[bool, "a bridge of this host, with its routing; takes root"] = False,
     lease: Annotated[list[str] | None, "an address for a machine or card, as web=10.7.0.10"] = None,
 ) -> str:
     """Make a network for machines of this host, which join it with --network switch:NAME."""
@@ -48,6 +50,7 @@ def create(
     create_network(
         name, subnet, leases,
         dns=not no_dns, isolated=isolated, allow_host=allow_host, strict=strict,
+        bridge=bridge,
     )  # fmt: skip
     return name
 
@@ -55,19 +58,20 @@ def create(
 @verb("GET /networks", "network ls")
 def ls(m: Manager) -> tuple[NetworkLine, ...]:
     """List the networks there are, and the machines in them."""
-    from hospes.manager.networks import all_networks, look
+    from hospes.manager.networks import all_networks, kind_of, look
 
     lines = []
     for one in all_networks():
         try:
             spec, state = one.spec, look(one)
         except HospesError:
-            lines.append(NetworkLine(one.name, "damaged", "", ""))
+            lines.append(NetworkLine(one.name, "damaged", "", "", ""))
             continue
         outside = "the host and outside" if spec.allow_host else "outside"
         names = sorted(each.name or each.mac for each in state.stations) if state else []
         reaches = "itself" if spec.isolated else outside
-        lines.append(NetworkLine(one.name, spec.subnet, reaches, ", ".join(names)))
+        kind = f"bridge {spec.bridge}" if spec.bridge else kind_of(spec)
+        lines.append(NetworkLine(one.name, kind, spec.subnet, reaches, ", ".join(names)))
     return tuple(lines)
 
 

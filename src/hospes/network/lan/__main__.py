@@ -69,7 +69,13 @@ def _locked(directory: LanDirectory) -> int:
             f"the process of the network {directory.name!r} does not answer; end it "
             "('hospes network inspect' tells its number) and try again"
         )
-    _ = directory.spec
+    spec = directory.spec
+    if spec.bridge:
+        # Here, for most networks are none.
+        from hospes.network.bridge.host_bridge import put_up
+
+        # The host may have been started anew, or somebody has removed some of it.
+        put_up(directory.name, spec)
     return lock
 
 

@@ -15,7 +15,7 @@ from hospes.base.record import read_record, write_record
 from hospes.network.leases import Lease
 from hospes.network.plan import Hosts, Plan
 from hospes.spec.lan import LAN_VERSION, LanSpec
-from hospes.spec.net import check_lan_name, mac_bytes
+from hospes.spec.net import check_lan_name, mac_bytes, mac_from
 
 SPEC_FILE: Final = "network.json"
 LOCK_FILE: Final = "lock"
@@ -27,6 +27,8 @@ LEASES_FILE: Final = "leases.json"
 LOG_FILE: Final = "switch.log"
 DOMAIN: Final = "internal"
 HOSTS: Final = Hosts(gateway=1, dns=1, guest=2)
+BRIDGE_HOSTS: Final = Hosts(gateway=1, dns=2, guest=3)
+"""The gateway of a bridge is the host itself."""
 _MAC_TOP: Final = b"\x52\x55"
 
 
@@ -119,16 +121,25 @@ class LanDirectory:
 def plan_of(spec: LanSpec) -> Plan:
     """The network's addresses as they are on the wire."""
     network = ipaddress.IPv4Network(spec.subnet)
+    hosts = BRIDGE_HOSTS if spec.bridge else HOSTS
     return Plan(
         ipv4=spec.subnet,
         ipv6=spec.ipv6,
-        hosts=HOSTS,
-        mac=_MAC_TOP + network[HOSTS.gateway].packed,
-        allow_host=spec.allow_host,
+        hosts=hosts,
+        mac=_MAC_TOP + network[hosts.dns].packed,
+        # On a bridge, what reaches the host does not come by us.
+        allow_host=spec.allow_host and not spec.bridge,
         isolated=spec.isolated,
         dns=spec.dns,
         domain=DOMAIN,
+        router_mac=bridge_mac(spec) if spec.bridge else b"",
     )
+
+
+def bridge_mac(spec: LanSpec) -> bytes:
+    """The address of a network's bridge, by which it is known to be ours: no other has its prefix.
+    """
+    return mac_bytes(mac_from(b"bridge " + spec.ipv6.encode()))
 
 
 def fixed_of(spec: LanSpec) -> dict[str | bytes, bytes]:

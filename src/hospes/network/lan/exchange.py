@@ -1,4 +1,8 @@
-"""A network's process at work: frames from port to port by the switch, and a gateway on one."""
+"""A network's process at work: frames from port to port by the switch, and a gateway on one.
+
+In a network that is a bridge of the host's, frames pass that, and the kernel is the gateway; ours
+is there for its servers, as one station more.
+"""
 
 import ipaddress
 import os
@@ -14,6 +18,7 @@ from hospes.base.clock import HostClock
 from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.base.unix import peer_user
+from hospes.network.bridge.ports import passed
 from hospes.network.framing import LENGTH_BYTES, with_length
 from hospes.network.host_poll import READ, Poll
 from hospes.network.lan import messages
@@ -22,6 +27,7 @@ from hospes.network.lan.line import Line, refuse
 from hospes.network.leases import Leases
 from hospes.network.published import Publication as Wired
 from hospes.network.switch import NOWHERE, Switch, Targets
+from hospes.network.tap import Tap
 from hospes.network.user_network import UserNetwork
 from hospes.network.vnet import Offloads
 from hospes.spec.net import Publication, mac_bytes
@@ -46,7 +52,7 @@ class Exchange:
     """Serves a listening socket until no machine is plugged in any more.
 
     Everything happens on the thread of `run`; the gateway has one of its own for the host's
-    sockets.
+    sockets, and so has the port of a bridge.
     """
 
     def __init__(self, directory: LanDirectory, listener: socket.socket) -> None:
@@ -56,6 +62,7 @@ class Exchange:
         self._clock, self._poll = HostClock(), Poll()
         self._leases_changed = False
         self._leases = Leases(plan, fixed_of(spec), directory.leases, self._note_leases)
+        self._port = Tap("", spec.bridge, ring=self._poll.wake) if spec.bridge else None
         self._switch = Switch()
         self._gateway = UserNetwork(
             plan, ring=self._poll.wake, leases=self._leases, station_of=self._switch.port_of
@@ -82,7 +89,10 @@ class Exchange:
                     ready(events)
                 except Exception as error:
                     save_crash(error)
-            self._deliver()
+            if self._port is None:
+                self._deliver()
+            else:
+                self._exchange(self._port)
             self._admit()
             self._save_leases()
 
@@ -90,6 +100,8 @@ class Exchange:
         """Hang up on everybody."""
         for line in list(self._lines.values()):
             line.close()
+        if self._port is not None:
+            self._port.close()
         self._gateway.close()
         self._save_leases()
         self._poll.close()
@@ -101,7 +113,7 @@ class Exchange:
         return time.monotonic() >= self._ends_s
 
     def _seconds(self) -> float | None:
-        if self._gateway.waiting:
+        if self._gateway.waiting or (self._port is not None and self._port.waiting):
             return 0.0
         if len(self._switch) > 1:
             return SAVE_SECONDS if self._leases_changed else None
@@ -226,6 +238,15 @@ class Exchange:
                 touched.update(targets)
         self._flush(touched)
 
+    def _exchange(self, port: Tap) -> None:
+        """What the bridge has for the gateway, and what that has for the bridge."""
+        for _ in range(BATCHES):
+            inwards, outwards = port.receive(BATCH), self._gateway.receive(BATCH)
+            if not inwards and not outwards:
+                break
+            self._gateway.send(inwards)
+            port.send(outwards)
+
     def _publish(self, line: Line, request: messages.Publish) -> bytes:
         owner = self._owner(request.mac)
         wanted = request.publication
@@ -264,16 +285,13 @@ class Exchange:
 
     def _station(self, line: Line) -> messages.Station:
         lease = self._leases.find(line.mac)
+        counted = line.passed if self._port is None else passed(line.mac)
         return messages.Station(
             name=line.name or (lease.name if lease else ""),
             mac=line.mac.hex(":"),
             address=str(ipaddress.ip_address(line.address)),
-            frames_sent=line.frames_sent,
-            bytes_sent=line.bytes_sent,
-            frames_received=line.frames_received,
-            bytes_received=line.bytes_received,
-            dropped=line.dropped,
             published=tuple(self._published.get(line.number, ())),
+            **counted._asdict(),
         )
 
     def _note_leases(self) -> None:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from hospes.base.asking import pack_error
 from hospes.base.errors import GuestError, HospesError
+from hospes.network.bridge.ports import Passed
 from hospes.network.ethernet import NETWORK_AT
 from hospes.network.framing import Inbox, Outbox, tune, with_length
 from hospes.network.host_poll import READ, WRITE, Poll
@@ -54,6 +55,14 @@ class Line:
     def open(self) -> bool:
         """Whether the other end is there, as far as is known."""
         return self._socket.fileno() >= 0
+
+    @property
+    def passed(self) -> Passed:
+        """What has passed so far."""
+        return Passed(
+            self.frames_sent, self.bytes_sent, self.frames_received, self.bytes_received,
+            self.dropped,
+        )  # fmt: skip
 
     def plug(self, mac: bytes, name: str, address: bytes) -> None:
         """It is a machine's cable from here on."""

@@ -1,0 +1,32 @@
+"""The devices by which guests are in a bridge: what they are called, and what has passed them."""
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+DEVICES: Final = Path("/sys/class/net")
+PREFIX: Final = "hp"
+
+
+class Passed(NamedTuple):
+    """Frames and bytes as the guest sees them; dropped are frames that it did not take."""
+
+    frames_sent: int = 0
+    bytes_sent: int = 0
+    frames_received: int = 0
+    bytes_received: int = 0
+    dropped: int = 0
+
+
+def port_of(mac: bytes) -> str:
+    """What the device of the card with this address is called."""
+    return PREFIX + mac.hex()
+
+
+def passed(mac: bytes) -> Passed:
+    """What has passed a card's device: what the host has received there, the guest has sent."""
+    names = ("rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "tx_dropped")
+    statistics = DEVICES / port_of(mac) / "statistics"
+    try:
+        return Passed(*(int((statistics / name).read_text()) for name in names))
+    except (OSError, ValueError):
+        return Passed()
