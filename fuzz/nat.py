@@ -37,6 +37,7 @@ LIMITS = Limits(
     assured_bytes=1 << 14, total_bytes=1 << 18, queue_bytes=1 << 20, queue_frames=200,
 )  # fmt: skip
 FRAMES = 60
+STATIONS = 3
 PORTS = (53, 67, 68, 80, 4000, 4001)
 
 
@@ -88,7 +89,7 @@ def case(chance: random.Random) -> None:
     resolvers = Resolvers([bytes((9, 9, 9, 9))] if chance.random() < 0.5 else [])
     nat = Nat(
         Plan(allow_host=chance.random() < 0.5), LIMITS, cable.emit, host, resolvers,
-        chance.randbytes, statistics,
+        chance.randbytes, statistics, station_of=lambda mac: chance.randrange(STATIONS),
     )  # fmt: skip
     cable.accept(chance.randrange(8))
     now_ns = 1 << 40
@@ -102,11 +103,12 @@ def case(chance: random.Random) -> None:
         if chance.random() < 0.5:
             cable.take(chance.choice((1, 50, 1000)))
         assert len(nat.tcp) <= LIMITS.connections
-        shared = nat.tcp.shared
-        assert 0 <= shared.sent.used <= LIMITS.total_bytes + 20 * LIMITS.assured_bytes
-        assert 0 <= shared.received.used <= 2 * LIMITS.total_bytes + 40 * LIMITS.assured_bytes
+        sent, received = nat.tcp.held
+        total, assured = STATIONS * LIMITS.total_bytes, 20 * LIMITS.assured_bytes
+        assert 0 <= sent <= total + assured
+        assert 0 <= received <= 2 * (total + assured)
     nat.reset()
-    assert (len(nat.tcp), nat.tcp.shared.sent.used, nat.tcp.shared.received.used) == (0, 0, 0)
+    assert (len(nat.tcp), nat.tcp.held) == (0, (0, 0))
 
 
 def host_acts(chance: random.Random, host: Host, nat: Nat, now_ns: int) -> None:

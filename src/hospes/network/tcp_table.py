@@ -58,6 +58,12 @@ class TcpTable:
         return len(self._connections)
 
     @property
+    def held(self) -> tuple[int, int]:
+        """Bytes that wait for guests, and for hosts."""
+        shared = self._stations.values()
+        return sum(each.sent.used for each in shared), sum(each.received.used for each in shared)
+
+    @property
     def next_ns(self) -> int | None:
         """When `tick` has something to do."""
         return self._timers.next_ns

@@ -124,3 +124,17 @@ def test_a_queue_taken_back_in_the_middle_of_a_request(driver, stream, sink) -> 
     driver.send(b"whole")
     stream.flush()
     assert sink.data.endswith(b"0123456789whole")
+
+
+def test_a_request_that_changes_while_its_half_is_out(driver, slot, stream, sink, clock) -> None:
+    """A driver may not (2.7.13.3), and gets its buffer back."""
+    sink.limit = 0
+    stream.put(bytes(OUTPUT_BYTES - 10))
+    driver.send(b"0123456789abcdef")
+    driver.describe(1, 0, driver.buffer(), 16, WRITE)
+    sink.limit = 1 << 40
+    clock.advance(BATCH_NS)
+    slot.tick()
+    stream.flush()
+    assert sink.data.endswith(b"0123456789")
+    assert driver.used(1) == [(0, 0)]

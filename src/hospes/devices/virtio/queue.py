@@ -104,7 +104,7 @@ class Virtqueue(ABC):
     def gather(self, chain: Chain, offset: int, limit: int) -> bytes:
         """Up to limit bytes of a request's readable parts, from offset on."""
         parts = chain.readable
-        if offset and offset == parts[0][1] and limit == chain.readable_bytes - offset:
+        if offset and parts and offset == parts[0][1] and limit == chain.readable_bytes - offset:
             return b"".join(self._memory.windows(parts[1:]))
         return b"".join(self._memory.windows(spans(parts, offset, limit)))
 
