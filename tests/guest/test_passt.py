@@ -27,7 +27,7 @@ with (
     print("address", "inet 10.9.0.7/24" in vm.run(CONFIGURE, 120, check=True).stdout)
     thread = threading.Thread(target=serve, args=(listening,), daemon=True)
     thread.start()
-    vm.run("dd if=/dev/urandom of=/tmp/data bs=1M count=4", 120, check=True)
+    vm.run("dd if=/dev/urandom of=/tmp/data bs=1M count=1", 120, check=True)
     digest = vm.run("sha256sum /tmp/data", 120).stdout.split()[0]
     # The gateway's address stands for the host.
     vm.run("nc 10.9.0.1 9000 -e dd if=/tmp/data bs=64k", 120, check=True)
