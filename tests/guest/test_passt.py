@@ -10,8 +10,7 @@ from hospes.guests.store import Image
 
 BOOT = f"""
 import hashlib, socket, threading
-from hospes import HospesError, Machine
-from hospes.spec.net import Publication
+from hospes import Machine
 CONFIGURE = {CONFIGURE!r}
 got = []
 def serve(listening):
@@ -27,24 +26,21 @@ with (
     print("address", "inet 10.9.0.7/24" in vm.run(CONFIGURE, 120, check=True).stdout)
     thread = threading.Thread(target=serve, args=(listening,), daemon=True)
     thread.start()
-    vm.run("dd if=/dev/urandom of=/tmp/data bs=1M count=4", 120, check=True)
+    vm.run("dd if=/dev/urandom of=/tmp/data bs=1M count=1", 120, check=True)
     digest = vm.run("sha256sum /tmp/data", 120).stdout.split()[0]
     # The gateway's address stands for the host.
     vm.run("nc 10.9.0.1 9000 -e dd if=/tmp/data bs=64k", 120, check=True)
     thread.join(120)
     print("sent", got == [digest])
-    vm.run("(nc -l -p 80 -e cat /tmp/data &) >/dev/null 2>&1; until netstat -ltn | grep -q :80; "
-           "do :; done", 120, check=True)
+    vm.run("(nc -l -p 80 -e sh -c 'read line; cat /tmp/data' &) >/dev/null 2>&1; "
+           "until netstat -ltn | grep -q :80; do :; done", 120, check=True)
     taken = hashlib.sha256()
     with socket.create_connection(("127.0.0.1", 8080)) as client:
+        # Before late 2023, passt completed no handshake until the client had spoken.
+        client.sendall(b"go\\n")
         while data := client.recv(1 << 20):
             taken.update(data)
     print("published", taken.hexdigest() == digest)
-    print("listed", vm.network.publications == (Publication("127.0.0.1", 8080, 80),))
-    try:
-        vm.network.publish(Publication("127.0.0.1", 8081, 80))
-    except HospesError as error:
-        print(error)
     print("remarks", vm.remarks)
 """
 
@@ -57,8 +53,5 @@ def test_it_has_the_hosts_address_and_reaches_it_and_is_reached(tiny: Image) -> 
         process = namespace.start(BOOT)
         said, errors = process.communicate("", timeout=8 * SECONDS)
     assert said.splitlines() == [
-        "address True", "sent True", "published True", "listed True",
-        "port 8081 cannot be published while passt runs; start the machine with --publish 8081:80, "
-        "or with --network nat",
-        "remarks ()",
+        "address True", "sent True", "published True", "remarks ()",
     ], errors  # fmt: skip

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -193,6 +193,28 @@ def test_it_is_left_in_order(peer: Peer) -> None:
     end.close()
     assert seen == [b"", b"freed"]
     thread.join()
+
+
+def test_one_that_does_not_end_is_left_nevertheless(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passt_process, "END_SECONDS", 0.1)
+    end = Passt()
+    peer.ours.setblocking(False)
+    ending = threading.Event()
+
+    def talk() -> None:
+        while not ending.is_set():
+            with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                peer.ours.send(with_length(FRAME))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        end.close()
+    finally:
+        ending.set()
+        thread.join()
 
 
 def test_what_it_is_called_with() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -60,9 +61,11 @@ def see_off(connection: socket.socket) -> None:
     """Tell passt that this was all, and wait until it is gone."""
     with connection, suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(END_SECONDS)
-        while connection.recv(1 << 16):
-            pass
+        deadline = time.monotonic() + END_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not connection.recv(1 << 16):
+                return
 
 
 def arguments(

@@ -55,7 +55,7 @@ def run(
     interrupts: Annotated[InterruptKind | None, "the interrupt architecture"] = None,
     network: Annotated[str, NETWORK_HELP] = "none",
     publish: Annotated[list[str] | None, "the host's port and the guest's, as 8080:80"] = None,
-    allow_host: Annotated[bool, "the guest may reach the host itself"] = False,
+    allow_host: Annotated[bool, "the guest may reach the host itself, as its gateway"] = False,
     firewall: Annotated[list[str] | None, "rules, as deny:in,allow:in:tcp:80,out:*.lan"] = None,
     pcap: Annotated[Path | None, "write down there all that passes its network card"] = None,
     vsock: Annotated[Path | None, "a Unix socket to make, which leads to its vsock ports"] = None,
