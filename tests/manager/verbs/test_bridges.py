@@ -102,6 +102,7 @@ def test_killed_processes_and_a_host_started_anew(
 
 
 @needs_bridges
+@pytest.mark.soak
 def test_several_share_the_hosts_settings(made: Host) -> None:
     forwards = ("cat", "/proc/sys/net/ipv4/ip_forward")
     made.hospes("network", "create", "alone", "--bridge", "--isolated")
