@@ -1,6 +1,7 @@
 """ARP, neighbour discovery and the router's advertisement."""
 
 import struct
+from itertools import pairwise
 
 from tests.network.frames import (
     DNS4,
@@ -18,7 +19,8 @@ from tests.network.frames import (
 )
 from tests.network.outside import Net
 
-from hospes.network.limits import Limits
+from hospes.network.limits import SECOND_NS, Limits
+from hospes.network.ndp import ROUTER_ADVERTISEMENT, ROUTER_LIFETIME_SECONDS
 from hospes.network.plan import ROUTER_LINK_LOCAL, Plan
 
 LINK_LOCAL = bytes.fromhex("fe80000000000000505400fffe123456")
@@ -103,6 +105,23 @@ def test_the_router_advertises_prefix_mtu_and_name_server() -> None:
     assert found[3][16:] == Plan().host6(0)
     assert found[5][4:] == (1500).to_bytes(4, "big")
     assert found[25][8:] == Plan().dns6
+
+
+def test_the_router_advertises_itself_before_it_is_forgotten() -> None:
+    net = Net()
+    lifetime_ns, at_ns = ROUTER_LIFETIME_SECONDS * SECOND_NS, []
+    net.pass_time(lifetime_ns)
+    assert net.take() == [], "no guest has IPv6"
+    net.send(solicit(ROUTER_LINK_LOCAL))
+    net.take()
+    asked_ns = net.now
+    while net.now < 4 * lifetime_ns:
+        net.pass_time(10 * SECOND_NS)
+        for frame in net.take():
+            assert see(frame).payload[0] == ROUTER_ADVERTISEMENT
+            at_ns.append(net.now)
+    assert all(later - sooner < lifetime_ns // 3 for sooner, later in pairwise([asked_ns, *at_ns]))
+    assert len(at_ns) > 9
 
 
 def test_options_without_length_end() -> None:

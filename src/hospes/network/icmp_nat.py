@@ -26,6 +26,7 @@ class IcmpNat:
     ) -> None:
         self._plan, self._link, self._outside = plan, link, outside
         self._reach, self._echoes = reach, Echoes(limits)
+        self._advertised_ns: int | None = None
         self._statistics = statistics
 
     def packet(self, packet: IpPacket, mac: bytes, now_ns: int, *, vouched: bool) -> bool:
@@ -34,8 +35,21 @@ class IcmpNat:
         if kind == (ECHO4 if packet.is_ipv4 else ECHO6):
             return any(packet.source) and self._echo(packet, icmp.parse_echo(message), now_ns)
         if not packet.is_ipv4:
-            return self._discovery(packet, kind, message, mac)
+            return self._discovery(packet, kind, message, mac, now_ns)
         return False
+
+    def tick(self, now_ns: int) -> None:
+        """The router advertises itself now and then, or guests would forget it in the end.
+
+        They ask once, when their link comes up (RFC 4861, section 6.3.7).
+        """
+        known_ns = self._advertised_ns
+        if known_ns is not None and now_ns - known_ns >= ndp.ADVERTISE_NS:
+            self._advertise(now_ns)
+
+    def _advertise(self, now_ns: int) -> None:
+        self._advertised_ns = now_ns
+        self._link.emit(ndp.router_advertisement(self._plan))
 
     def _echo(self, packet: IpPacket, echo: Echo, now_ns: int) -> bool:
         if packet.destination in self._plan.ours:
@@ -64,12 +78,16 @@ class IcmpNat:
         if asked is not None:
             self._reply(asked.destination, asked.source, asked.echo._replace(data=data))
 
-    def _discovery(self, packet: IpPacket, kind: int, message: bytes, mac: bytes) -> bool:
+    def _discovery(
+        self, packet: IpPacket, kind: int, message: bytes, mac: bytes, now_ns: int
+    ) -> bool:
         """Neighbours and the router (RFC 4861)."""
         if kind == ndp.ROUTER_SOLICITATION:
             ndp.check(packet)
-            self._link.emit(ndp.router_advertisement(self._plan))
+            self._advertise(now_ns)
             return True
+        if self._advertised_ns is None:
+            self._advertised_ns = now_ns  # A guest uses IPv6, and may have asked another process.
         if kind == ndp.NEIGHBOUR_SOLICITATION:
             ndp.check(packet)
             asked = ndp.parse_neighbour(message)

@@ -76,6 +76,7 @@ class Nat:
         """Time has passed."""
         self.tcp.tick(now_ns, guest_waits=guest_waits)
         self.udp.tick(now_ns)
+        self.icmp.tick(now_ns)
 
     def join(self, mac: bytes, name: str) -> bytes | None:
         """A card is plugged in, of a machine called so: its address, None when none is left."""

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from hospes.base.errors import GuestError
 from hospes.network import ethernet, icmp, ipv6
+from hospes.network.limits import SECOND_NS
 from hospes.network.packet import ICMPV6, IpPacket
 from hospes.network.plan import ROUTER_LINK_LOCAL, Plan
 
@@ -17,6 +18,8 @@ _SOLICITED_NODE: Final = bytes.fromhex("ff0200000000000000000001ff")
 _SOURCE_MAC, _TARGET_MAC, _PREFIX, _MTU, RDNSS = 1, 2, 3, 5, 25
 _ROUTER, _SOLICITED, _OVERRIDE = 0x80, 0x40, 0x20
 ROUTER_LIFETIME_SECONDS: Final = 9000
+ADVERTISE_NS: Final = 600 * SECOND_NS
+"""MaxRtrAdvInterval (RFC 4861, section 6.2.1)."""
 FOREVER: Final = 0xFFFF_FFFF
 
 
