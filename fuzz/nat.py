@@ -37,6 +37,8 @@ LIMITS = Limits(
     assured_bytes=1 << 14, total_bytes=1 << 18, queue_bytes=1 << 20, queue_frames=200,
 )  # fmt: skip
 FRAMES = 60
+OPTIONS_MAX = 40
+"""What a header can say the length of."""
 STATIONS = 3
 PORTS = (53, 67, 68, 80, 4000, 4001)
 
@@ -182,7 +184,7 @@ def packet(
 def segment(chance: random.Random, source: bytes, destination: bytes) -> bytes:
     """Any TCP segment, SYNs above all."""
     wire = Wire(Plan().mac + MAC, source, destination, (chance.choice(PORTS), chance.choice(PORTS)))
-    options = damage(chance, bytes((2, 4, 5, 180, 1, 3, 3, 7)))
+    options = damage(chance, bytes((2, 4, 5, 180, 1, 3, 3, 7)))[:OPTIONS_MAX]
     return wire.frame(
         odd_number(chance, 32), odd_number(chance, 32), chance.choice((2, 2, 2, 16, 4, 255)),
         odd_number(chance, 16), options=options[: len(options) & ~3], data=bytes(3), mss=1460,
