@@ -195,6 +195,25 @@ def test_it_is_left_in_order(peer: Peer) -> None:
     thread.join()
 
 
+def test_its_ports_are_free_when_it_is_left(peer: Peer) -> None:
+    """An ending process loses its sockets one by one."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    end = Passt([Publication("tcp", "127.0.0.1", port, "10.9.0.7", 80)])
+
+    def linger() -> None:
+        peer.ours.recv(10)
+        peer.ours.close()
+        time.sleep(0.2)
+        listening.close()
+
+    thread = threading.Thread(target=linger)
+    thread.start()
+    end.close()
+    socket.create_server(("127.0.0.1", port)).close()
+    thread.join()
+
+
 def test_one_that_does_not_end_is_left_nevertheless(
     peer: Peer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ class Passt(StreamEnd):
         remark: Callable[[str], None] = lambda text: None,
     ) -> None:
         super().__init__(ring, remark, ETHERNET_BYTES, FRAME_MAX_BYTES - VNET_BYTES)
+        self._publications = tuple(publications)
         try:
             connection = start(publications, allow_host=allow_host)
         except BaseException:
@@ -49,7 +50,7 @@ class Passt(StreamEnd):
             last = None if self._socket is None else self._socket.dup()
         super().close()
         if last is not None:
-            see_off(last)
+            see_off(last, self._publications)
 
     def _put(self, outbox: Outbox, frame: bytes) -> bool:
         return all(outbox.put(with_length(each)) for each in wired(frame))

@@ -21,6 +21,7 @@ from hospes.network.published import Publication
 START_SECONDS: Final = 10.0
 END_SECONDS: Final = 2.0
 """How long passt may take to be there, and to be gone."""
+PAUSE_SECONDS: Final = 0.01
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 BEHIND_RESOLVED: Final = Path("/run/systemd/resolve/resolv.conf")
 """The name servers that systemd-resolved asks, where it is the host's only one itself."""
@@ -57,15 +58,28 @@ def start(publications: Sequence[Publication], *, allow_host: bool) -> socket.so
     return ours
 
 
-def see_off(connection: socket.socket) -> None:
-    """Tell passt that this was all, and wait until it is gone."""
+def see_off(connection: socket.socket, publications: Sequence[Publication]) -> None:
+    """Tell passt that this was all, and wait until it is gone, with its ports."""
+    deadline = time.monotonic() + END_SECONDS
     with connection, suppress(OSError):
         connection.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + END_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             connection.settimeout(left)
             if not connection.recv(1 << 16):
-                return
+                break
+    # The kernel closes what an ending process has one by one.
+    for publication in publications:
+        while not _is_free(publication) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+
+
+def _is_free(publication: Publication) -> bool:
+    """Whether a host's port can be had."""
+    try:
+        listening(publication).close()
+    except HospesError:
+        return False
+    return True
 
 
 def arguments(
