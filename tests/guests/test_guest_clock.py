@@ -149,3 +149,16 @@ def test_the_hosts_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     ahead_ns = -(10**9)
     until(lambda: ahead_ns == 0)
     keeper.close()
+
+
+def test_a_guest_that_boots_for_long_is_asked_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guest_clock, "AGENT_SECONDS", 0.001)
+    guest, waits = GuestClock(0), list[float]()
+    guest.ports.reply = lambda request: b""
+    keeper = ClockKeeper(guest.ports)
+    monkeypatch.setattr(keeper._closed, "wait", waits.append)
+    assert keeper._keep()
+    assert max(waits) == guest_clock.LONGEST_PAUSE_SECONDS
+    assert sum(waits) > 90
