@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -24,7 +24,7 @@ def disk_errors(what: str, where: Path, variable: str) -> Iterator[None]:
             raise HospesError(
                 f"the disk with {what} {where} is full; free some space or set {variable}"
             ) from problem
-        reason = (problem.strerror or str(problem)).lower()
+        reason = os_reason(problem)
         raise HospesError(
             f"{what} {where} cannot be changed ({reason}); set {variable} to a directory that can"
         ) from problem

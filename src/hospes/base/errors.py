@@ -11,3 +11,8 @@ class GuestError(Exception):
 
 class PortBusy(HospesError):  # noqa: N818 - a state, which the caller may wait for
     """Somebody has this port of the guest open; another may be free."""
+
+
+def os_reason(error: OSError) -> str:
+    """What the operating system says is wrong, for the middle of a sentence."""
+    return (error.strerror or str(error)).lower()

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.folders import attributes
 from hospes.folders.descriptors import (
     DESCRIPTORS_MAX,
@@ -286,7 +286,7 @@ def _open_root(path: Path) -> int:
             f"{path} is not a folder, and only folders can be shared; name the one it is in"
         ) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise HospesError(
             f"the folder {path} cannot be shared: {reason}; name another with --volume"
         ) from error

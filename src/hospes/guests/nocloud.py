@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.guests.fat import make_fat
 from hospes.guests.ssh_key import read_public_keys
 from hospes.guests.store import Manifest
@@ -150,7 +150,7 @@ def _read(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             data = file.read(USER_DATA_BYTES_MAX + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise HospesError(f"{what} {path} cannot be read: {reason}; check the path") from None
     if len(data) > USER_DATA_BYTES_MAX:
         raise _too_long(path, what)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 
 FILE_BYTES_MAX: Final = 1 << 16
 KINDS: Final = re.compile(
@@ -22,7 +22,7 @@ def read_public_keys(path: Path) -> list[str]:
         with path.open("rb") as file:
             text = file.read(FILE_BYTES_MAX + 1).decode("utf-8", "replace")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise HospesError(f"SSH key {path} cannot be read: {reason}; check the path") from None
     if any(mark in text for mark in PRIVATE_MARKS):
         raise HospesError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.base.log import save_crash
 from hospes.spec.disk import DiskFormat, DiskSpec
 
@@ -165,7 +165,7 @@ def open_disk(spec: DiskSpec, places: Sequence[Path] = ()) -> "BlockDevice":
             # The file has no name once the directory is gone, so nothing can leave it behind.
             return open_image(path, kind, writable=True, around=around)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise HospesError(
             f"a new disk cannot be made in {directory}: {reason}; name another place in TMPDIR"
         ) from error

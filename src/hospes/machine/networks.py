@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.machine.cable import Network
 from hospes.spec.net import NetworkKind, NetworkSpec, Publication, TransportKind
 
@@ -69,7 +69,7 @@ class Captured:
         except OSError as late:
             error = error or late
         if error is not None:
-            why = (error.strerror or str(error)).lower()
+            why = os_reason(error)
             self._remark(f"the capture {self._file.name} is not complete: {why}; free some space")
 
 
@@ -245,7 +245,7 @@ def _create(path: Path) -> BinaryIO:
     try:
         return path.open("wb")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise HospesError(
             f"the capture {path} cannot be made: {reason}; name another file"
         ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from hospes.base import unix
 from hospes.base.asking import decoded, pack_request
-from hospes.base.errors import HospesError, PortBusy
+from hospes.base.errors import HospesError, PortBusy, os_reason
 from hospes.manager.store import MachineDirectory
 from hospes.spec.kept import SOCKET_FILE, Ended
 from hospes.spec.net import Publication
@@ -210,7 +210,7 @@ def _connected(machine: MachineDirectory) -> socket.socket:
             if time.monotonic() >= deadline:
                 raise HospesError(
                     f"the process of the machine {machine.name!r} does not answer "
-                    f"({(error.strerror or str(error)).lower()}); try again, or end it with "
+                    f"({os_reason(error)}); try again, or end it with "
                     f"'hospes stop --force {machine.name}'"
                 ) from error
             time.sleep(PAUSE_SECONDS)

@@ -1,9 +1,7 @@
 """How passt is started, and what a user is told when it does not start."""
 
 import ipaddress
-import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
+from hospes.base.programs import find_program
 from hospes.network import resolvers
 from hospes.network.host_address import to_text
 from hospes.network.host_published import listening
@@ -40,9 +39,8 @@ def start(publications: Sequence[Publication], *, allow_host: bool) -> socket.so
     It is nobody's child, as it leaves its starter when it is ready. When the connection is closed,
     it ends.
     """
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-    program = shutil.which("passt", path=path)
-    if program is None:
+    program = find_program("passt")
+    if not program:
         raise HospesError(MISSING)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.network.end import JOIN_SECONDS, NetworkEnd
 from hospes.network.host_poll import READ
 from hospes.network.limits import Limits
@@ -206,7 +206,7 @@ def open_tun() -> int:
         remedy = "load the kernel's module ('modprobe tun') or use --network nat"
         if error.errno in _DENIED:
             remedy = "run as root, or use --network nat"
-        why = (error.strerror or str(error)).lower()
+        why = os_reason(error)
         raise HospesError(f"{TUN} cannot be opened: {why}; {remedy}") from error
 
 
@@ -229,4 +229,4 @@ def _why(error: OSError) -> str:
         return "another program uses it; end that program or name another"
     if error.errno == errno.EINVAL:
         return "it is no TAP device; name another"
-    return f"{(error.strerror or str(error)).lower()}; name another"
+    return f"{os_reason(error)}; name another"

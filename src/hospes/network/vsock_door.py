@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hospes.base import unix
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.network.host_poll import READ, Poll
 from hospes.spec.vsock import PORT_MAX
 
@@ -41,7 +41,7 @@ class VsockDoor:
             self._listener = unix.listen(path, BACKLOG)
         except OSError as error:
             raise HospesError(
-                f"the socket {path} cannot be made ({(error.strerror or str(error)).lower()}); "
+                f"the socket {path} cannot be made ({os_reason(error)}); "
                 "choose another path, or remove what is there"
             ) from error
         self._listener.setblocking(False)

@@ -4,6 +4,7 @@ import errno
 import os
 from typing import Final
 
+from hospes.base.disk_errors import FULL
 from hospes.base.errors import HospesError
 
 
@@ -45,7 +46,6 @@ class HostFileError(StorageError):
         return self.errno in FULL
 
 
-FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 REASONS: Final = {
     errno.ENOSPC: "the host's disk is full; free some space and try again",
     errno.EDQUOT: "your quota on the host is used up; free some space and try again",

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from hospes.base.errors import os_reason
+
 LONGEST_BYTES: Final = 8 << 20
 
 
@@ -37,7 +39,7 @@ class ConsoleLog:
                 self._size += written
                 data = data[written:]
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os_reason(error)
             self._report(f"the console's log {self._path} is not complete: {reason}")
 
     def close(self) -> None:

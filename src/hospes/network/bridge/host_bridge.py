@@ -9,10 +9,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import HospesError, os_reason
 from hospes.base.file_lock import take_lock
 from hospes.base.programs import find_program, run_program
 from hospes.base.rights import may_manage_networks
@@ -27,10 +26,9 @@ from hospes.network.bridge.rules import (
     table_of,
 )
 from hospes.network.lan.directory import bridge_mac, plan_of
-from hospes.network.tap import open_tun
+from hospes.network.tap import DEVICES, open_tun
 from hospes.spec.lan import LanSpec
 
-DEVICES: Final = Path("/sys/class/net")
 LOCK_SECONDS: Final = 30.0
 PACKAGES: Final = {"ip": "iproute2", "nft": "nftables"}
 
@@ -224,7 +222,7 @@ def _settings() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = os_reason(error)
         raise HospesError(
             f"the host's setting {error.filename} cannot be changed ({why}); run where "
             f"{forwarding.SETTINGS} can be written, as on the host itself"

@@ -1,9 +1,9 @@
 """The devices by which guests are in a bridge: what they are called, and what has passed them."""
 
-from pathlib import Path
 from typing import Final, NamedTuple
 
-DEVICES: Final = Path("/sys/class/net")
+from hospes.network.tap import DEVICES
+
 PREFIX: Final = "hp"
 
 
