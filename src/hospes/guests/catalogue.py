@@ -97,10 +97,15 @@ def _recipe(name: str, cache: Path | None) -> AnyRecipe:
     recipe = RECIPES.get(name)
     if recipe is not None:
         return recipe
-    manifest = _own(cache).get(name)
-    if manifest is None:
-        known = ", ".join((*(name for name in RECIPES if RECIPES[name].listed), *_own(cache)))
+    own = _own(cache)
+    if name not in own:
+        known = ", ".join((*(name for name in RECIPES if RECIPES[name].listed), *own))
         raise HospesError(f"There is no image {name!r}; the known images are: {known}.")
+    return _said_by(name, own[name])
+
+
+def _said_by(name: str, manifest: Manifest) -> DebianRecipe:
+    """How an image of the user's own says that it is made."""
     return DebianRecipe(
         name, manifest.description, manifest.wanted, manifest.disk_bytes, manifest.memory_bytes
     )
@@ -133,26 +138,20 @@ def list_images(cache: Path | None = None) -> list[ImageInfo]:
     found = []
     own = _own(cache)
     for name in (*RECIPES, *own):
-        description = own[name].description if name in own else RECIPES[name].description
+        recipe = _said_by(name, own[name]) if name in own else RECIPES[name]
         try:
             image = load_image(images_directory(cache) / name)
         except HospesError:
             image = None
         if image is not None:
             manifest = image.manifest
-            said = manifest.description or description
-            if _is_of_another(name, image, cache):
+            said = manifest.description or recipe.description
+            if isinstance(recipe, DebianRecipe) and recipe.digest != manifest.recipe:
                 said += f"; older than this Hospes, see 'hospes images pull {name} --again'"
             found.append(ImageInfo(name, said, True, manifest.release, image.size_bytes))
-        elif RECIPES[name].listed:
-            found.append(ImageInfo(name, description, False, "", 0))
+        elif recipe.listed:
+            found.append(ImageInfo(name, recipe.description, False, "", 0))
     return found
-
-
-def _is_of_another(name: str, image: Image, cache: Path | None) -> bool:
-    """Whether another Hospes would have made, or has made, the image's root disk differently."""
-    recipe = _recipe(name, cache)
-    return isinstance(recipe, DebianRecipe) and recipe.digest != image.manifest.recipe
 
 
 def locate(name: str, cache: Path | None = None) -> Image:
