@@ -106,10 +106,17 @@ def test_of_one_station_the_oldest_goes() -> None:
     table = SharedTable[int, str](3)
     for number in range(3):
         table.put(number, str(number), 0)
-    table.put(0, "again", 0)
-    table.put(3, "3", 0)
-    assert list(table.overflow()) == ["1"]
+    assert table.put(0, "again", 0) is None
+    assert table.put(3, "3", 0) == "1"
     assert dict(table.items()) == {2: "2", 0: "again", 3: "3"}
+
+
+def test_with_one_thing_each_the_newest_stays() -> None:
+    table = SharedTable[int, str](3)
+    for station in range(3):
+        assert table.put(station, f"of {station}", station) is None
+    assert table.put(7, "of 7", 7) == "of 0"
+    assert dict(table.items()) == {1: "of 1", 2: "of 2", 7: "of 7"}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -125,8 +132,9 @@ def test_nobody_loses_more_than_who_has_most(seed: int) -> None:
             continue
         model.pop(key, None)
         model[key] = station
-        table.put(key, (station, key), station)
-        for owner, gone in table.overflow():
+        given = table.put(key, (station, key), station)
+        if given is not None:
+            owner, gone = given
             held = Counter(model.values())
             assert held[owner] == max(held.values()), turn
             assert gone == next(key for key, each in model.items() if each == owner)

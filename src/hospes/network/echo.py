@@ -37,8 +37,6 @@ class Echoes:
         short = echo._replace(data=b"")
         asked = Asked(packet.source, packet.destination, target, short, now_ns)
         self._asked.put(self._number, asked, station)
-        for _ in self._asked.overflow():
-            pass
         return self._number
 
     def take(self, number: int, target: bytes) -> Asked | None:

@@ -78,9 +78,8 @@ class Reassembly:
         if partial is None or now_ns - partial.born_ns > AGE_MAX_NS:
             self._forget(key)
             partial = Partial(now_ns)
-            self._partial.put(key, partial, station)
-            for gone in self._partial.overflow():
-                self.held -= gone.held
+            gone = self._partial.put(key, partial, station)
+            self.held -= gone.held if gone is not None else 0
         return partial
 
     def _forget(self, key: Key) -> None:

@@ -44,8 +44,6 @@ class Link:
         if self._holder(address) not in (None, mac):
             return False
         self._neighbours.put(address, mac, self._station_of(mac))
-        for _ in self._neighbours.overflow():
-            pass
         return True
 
     def addresses6(self, mac: bytes) -> list[bytes]:

@@ -37,11 +37,12 @@ class SharedTable(Generic[K, V]):
             return key, self._rows[key]
         return None
 
-    def put(self, key: K, value: V, station: int) -> None:
-        """Hold it, as the one used last; `overflow` has to follow."""
+    def put(self, key: K, value: V, station: int) -> V | None:
+        """Hold it, as the one used last; what has given way for it is told, and gone."""
         self.pop(key)
         self._rows[key], self._owners[key] = value, station
         self._stations.setdefault(station, {})[key] = None
+        return self.give_way() if len(self._rows) > self._limit else None
 
     def pop(self, key: K) -> V | None:
         """Hold it no more; None when nothing has this key."""
@@ -54,17 +55,13 @@ class SharedTable(Generic[K, V]):
             del self._stations[station]
         return self._rows.pop(key)
 
-    def overflow(self) -> Iterator[V]:
-        """What has to go, for there is too much; it is gone when it is told."""
-        while len(self._rows) > self._limit:
-            yield self.give_way()
-
     def give_way(self) -> V:
         """The first to go, gone; of stations that hold as much, the one served last gives."""
         most = max(map(len, self._stations.values()))
         last = next(reversed(self._rows))
         own = self._owners[last]
-        if len(self._stations[own]) == most:
+        # With one thing each, what has just come is the station's only one, and stays.
+        if len(self._stations[own]) == most > 1:
             station = own
         else:
             station = next(each for each, held in self._stations.items() if len(held) == most)

@@ -1,6 +1,6 @@
 """UDP through the NAT: a flow for each of the guest's ports, which hears only whom it wrote to."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,19 +49,14 @@ class UdpFlows:
 
     def find(
         self, address: bytes, port: int, is_ipv4: bool, now_ns: int, station: int
-    ) -> UdpFlow:
-        """The flow of a guest's port, made if there is none; `evicted` has to follow."""
+    ) -> tuple[UdpFlow, UdpFlow | None]:
+        """The flow of a guest's port, made if there is none, and the one that gave way for it."""
         key = (address, port, is_ipv4)
         flow = self._flows.get(key)
         if flow is None:
             flow = UdpFlow(address, port, is_ipv4, now_ns)
-        self._flows.put(key, flow, station)
         flow.used_ns = now_ns
-        return flow
-
-    def evicted(self) -> Iterator[UdpFlow]:
-        """The flows that have to go for another to fit."""
-        return self._flows.overflow()
+        return flow, self._flows.put(key, flow, station)
 
     def expired(self, now_ns: int) -> list[UdpFlow]:
         """Flows that have been idle for too long, removed."""

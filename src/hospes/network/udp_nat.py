@@ -108,8 +108,9 @@ class UdpNat:
     ) -> None:
         is_ipv4 = len(target) == 4
         station = self._link.station(packet.source)
-        flow = self._flows.find(packet.source, datagram.source_port, is_ipv4, now_ns, station)
-        for old in self._flows.evicted():
+        guest = (packet.source, datagram.source_port)
+        flow, old = self._flows.find(*guest, is_ipv4, now_ns, station)
+        if old is not None:
             self._outside.end(old)
         port = datagram.destination_port
         flow.allow((target, port), (packet.destination, port), self._limits.peers)
