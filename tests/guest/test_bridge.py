@@ -6,7 +6,7 @@ from tests.network.test_tap import SECONDS, bridged
 
 from hospes.guests.store import Image
 
-BOOT = """
+SERVE = """
 import hashlib, socket, threading
 from hospes import Machine
 got = []
@@ -16,6 +16,9 @@ def serve(listening):
     while data := connection.recv(1 << 20):
         digest.update(data)
     got.append(digest.hexdigest())
+"""
+"""What a test's own process begins with: who takes what a guest sends, and notes its digest."""
+BOOT = f"""{SERVE}
 with socket.create_server(("10.9.0.1", 9000)) as listening, Machine("tiny", network="NET") as vm:
     thread = threading.Thread(target=serve, args=(listening,), daemon=True)
     thread.start()

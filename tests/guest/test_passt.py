@@ -1,6 +1,7 @@
 """A stock kernel behind passt, in a network namespace of the test's own."""
 
 import pytest
+from tests.guest.test_bridge import SERVE
 from tests.guest.test_network import CONFIGURE
 from tests.network.namespace import needs_namespaces
 from tests.network.test_passt import needs_passt, routed
@@ -8,17 +9,8 @@ from tests.network.test_tap import SECONDS
 
 from hospes.guests.store import Image
 
-BOOT = f"""
-import hashlib, socket, threading
-from hospes import Machine
+BOOT = f"""{SERVE}
 CONFIGURE = {CONFIGURE!r}
-got = []
-def serve(listening):
-    connection = listening.accept()[0]
-    digest = hashlib.sha256()
-    while data := connection.recv(1 << 20):
-        digest.update(data)
-    got.append(digest.hexdigest())
 with (
     socket.create_server(("127.0.0.1", 9000)) as listening,
     Machine("tiny", network="passt", publish=["8080:80"], allow_host=True) as vm,

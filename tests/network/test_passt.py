@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from tests.network.frames import GATEWAY4, GUEST4, see
 from tests.network.namespace import ip, needs_namespaces
-from tests.network.test_tap import SECONDS, Namespace
+from tests.network.test_tap import SECONDS, Namespace, with_bridge
 
+from hospes.base import programs
 from hospes.base.errors import GuestError, HospesError
 from hospes.network import passt, passt_process
 from hospes.network.framing import with_length
@@ -274,13 +275,13 @@ def test_why_it_ended(said: str, why: str) -> None:
 
 
 def test_a_host_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(passt_process.shutil, "which", lambda name, path: None)
+    monkeypatch.setattr(programs.shutil, "which", lambda name, path: None)
     with pytest.raises(HospesError, match=r"passt is not installed; .*'apt-get install passt'"):
         Passt()
     broken = tmp_path / "passt"
     broken.write_text("#!/nonexistent\n")
     broken.chmod(0o755)
-    monkeypatch.setattr(passt_process.shutil, "which", lambda name, path: str(broken))
+    monkeypatch.setattr(programs.shutil, "which", lambda name, path: str(broken))
     with pytest.raises(HospesError, match=r"passt cannot be started .*install it anew"):
         Passt()
     broken.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")
@@ -291,18 +292,10 @@ def test_a_host_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 @contextmanager
 def routed() -> Iterator[Namespace]:
     """A namespace with a default route, which passt takes its addresses from, to nowhere."""
-    made = Namespace()
-    ip("netns", "add", made.name)
-    try:
-        made.ip("link", "set", "lo", "up")
-        made.ip("link", "add", "up0", "type", "bridge")
-        made.ip("address", "add", "10.9.0.7/24", "dev", "up0")
-        made.ip("link", "set", "up0", "up")
+    with with_bridge("up0", "10.9.0.7/24") as made:
         made.ip("route", "add", "default", "via", "10.9.0.1")
         yield made
         until(lambda: ip("netns", "pids", made.name) == "")
-    finally:
-        ip("netns", "delete", made.name)
 
 
 ASK = """

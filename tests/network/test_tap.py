@@ -76,19 +76,26 @@ class Namespace:
 
 
 @contextmanager
-def bridged() -> Iterator[Namespace]:
-    """A namespace with the bridge br0, in which nothing else may be left."""
+def with_bridge(bridge: str, address: str, *settings: str) -> Iterator[Namespace]:
+    """A namespace with a bridge that has an address, and is up."""
     made = Namespace()
     ip("netns", "add", made.name)
     try:
         made.ip("link", "set", "lo", "up")
-        made.ip("link", "add", "br0", "type", "bridge")
-        made.ip("address", "add", "10.9.0.1/24", "dev", "br0")
-        made.ip("link", "set", "br0", "up", "mtu", "1400")
+        made.ip("link", "add", bridge, "type", "bridge")
+        made.ip("address", "add", address, "dev", bridge)
+        made.ip("link", "set", bridge, "up", *settings)
         yield made
-        assert made.devices() == {"lo", "br0"}
     finally:
         ip("netns", "delete", made.name)
+
+
+@contextmanager
+def bridged() -> Iterator[Namespace]:
+    """A namespace with the bridge br0, in which nothing else may be left."""
+    with with_bridge("br0", "10.9.0.1/24", "mtu", "1400") as made:
+        yield made
+        assert made.devices() == {"lo", "br0"}
 
 
 @pytest.fixture

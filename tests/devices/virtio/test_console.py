@@ -96,10 +96,15 @@ def test_output_waits_while_the_back_end_is_full_and_loses_nothing(
     assert slot.due_in_ns() is None
 
 
-def test_state_in_the_middle_of_a_request(driver, slot, stream, sink, clock, ram, wire) -> None:
+def half_sent(driver, stream, sink) -> None:
+    """The driver's request of 16 bytes is out as far as there is room, which is for 10."""
     sink.limit = 0
     stream.put(bytes(OUTPUT_BYTES - 10))
     driver.send(b"0123456789abcdef")
+
+
+def test_state_in_the_middle_of_a_request(driver, slot, stream, sink, clock, ram, wire) -> None:
+    half_sent(driver, stream, sink)
     other = VirtioMmio(wire, VirtioConsole(ram, stream))
     encoding.restore(other, encoding.encode(slot))
     encoding.restore(other.function, encoding.encode(slot.function))
@@ -112,9 +117,7 @@ def test_state_in_the_middle_of_a_request(driver, slot, stream, sink, clock, ram
 
 
 def test_a_queue_taken_back_in_the_middle_of_a_request(driver, stream, sink) -> None:
-    sink.limit = 0
-    stream.put(bytes(OUTPUT_BYTES - 10))
-    driver.send(b"0123456789abcdef")
+    half_sent(driver, stream, sink)
     driver.reg(0x30, 1)
     driver.reg(0x44, 0)
     sink.limit = 1 << 40
@@ -128,9 +131,7 @@ def test_a_queue_taken_back_in_the_middle_of_a_request(driver, stream, sink) -> 
 
 def test_a_request_that_changes_while_its_half_is_out(driver, slot, stream, sink, clock) -> None:
     """A driver may not (2.7.13.3), and gets its buffer back."""
-    sink.limit = 0
-    stream.put(bytes(OUTPUT_BYTES - 10))
-    driver.send(b"0123456789abcdef")
+    half_sent(driver, stream, sink)
     driver.describe(1, 0, driver.buffer(), 16, WRITE)
     sink.limit = 1 << 40
     clock.advance(BATCH_NS)
