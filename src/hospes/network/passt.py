@@ -72,10 +72,10 @@ def wired(frame: bytes) -> list[memoryview]:
     """
     if len(frame) < VNET_BYTES + ETHERNET_BYTES:
         raise GuestError(f"a frame of {len(frame)} bytes has no Ethernet header")
-    whole = len(frame) - VNET_BYTES <= TAKEN_BYTES
-    if frame[1] != GSO_NONE and not whole:
-        return [memoryview(each)[VNET_BYTES:] for each in segments(frame)]
-    if not whole:
+    if len(frame) - VNET_BYTES <= TAKEN_BYTES:
+        done = [complete(frame) if frame[0] & NEEDS_CSUM else frame]
+    elif frame[1] != GSO_NONE:
+        done = segments(frame)
+    else:
         raise GuestError(f"a frame of {len(frame)} bytes is longer than passt takes")
-    done = complete(frame) if frame[0] & NEEDS_CSUM else frame
-    return [memoryview(done)[VNET_BYTES:]]
+    return [memoryview(each)[VNET_BYTES:] for each in done]

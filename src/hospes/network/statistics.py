@@ -1,6 +1,7 @@
 """What a network has done and dropped, in numbers for whoever watches a machine."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass
@@ -23,3 +24,13 @@ class Statistics:
     """TCP connections begun."""
     retransmitted: int = 0
     """TCP segments sent to the guest again."""
+
+
+class Passed(NamedTuple):
+    """Frames and bytes as the guest sees them; dropped are frames that it did not take."""
+
+    frames_sent: int = 0
+    bytes_sent: int = 0
+    frames_received: int = 0
+    bytes_received: int = 0
+    dropped: int = 0

@@ -8,9 +8,10 @@ import pytest
 from hospes.base.errors import HospesError
 from hospes.network.bridge import bridged_end
 from hospes.network.bridge.bridged_end import BridgedEnd
-from hospes.network.bridge.ports import Passed, passed, port_of
+from hospes.network.bridge.ports import passed, port_of
 from hospes.network.ethernet import frame
 from hospes.network.lan.directory import LanDirectory
+from hospes.network.statistics import Passed
 from hospes.spec.lan import LanSpec
 
 MAC = "02:00:00:00:00:07"

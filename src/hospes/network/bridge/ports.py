@@ -1,20 +1,11 @@
 """The devices by which guests are in a bridge: what they are called, and what has passed them."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from hospes.network.statistics import Passed
 from hospes.network.tap import DEVICES
 
 PREFIX: Final = "hp"
-
-
-class Passed(NamedTuple):
-    """Frames and bytes as the guest sees them; dropped are frames that it did not take."""
-
-    frames_sent: int = 0
-    bytes_sent: int = 0
-    frames_received: int = 0
-    bytes_received: int = 0
-    dropped: int = 0
 
 
 def port_of(mac: bytes) -> str:

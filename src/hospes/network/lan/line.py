@@ -6,11 +6,11 @@ from typing import Final, Protocol
 
 from hospes.base.asking import pack_error
 from hospes.base.errors import GuestError, HospesError
-from hospes.network.bridge.ports import Passed
 from hospes.network.ethernet import NETWORK_AT
 from hospes.network.framing import Inbox, Outbox, tune, with_length
 from hospes.network.host_poll import READ, WRITE, Poll
 from hospes.network.lan.messages import LONGEST_BYTES
+from hospes.network.statistics import Passed
 from hospes.network.vnet import FRAME_MAX_BYTES
 
 QUEUE_BYTES: Final = 4 << 20
