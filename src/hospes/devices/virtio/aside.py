@@ -1,9 +1,9 @@
-"""Virtio devices whose requests an executor carries out beside the machine: disks, folders."""
+"""Virtio devices whose requests are carried out beside the machine: disks and folders."""
 
 from collections import deque
 from typing import ClassVar, Generic, Protocol, TypeVar
 
-from hospes.devices.backends import DeviceMemory, Executor
+from hospes.devices.backends import DeviceMemory
 from hospes.devices.virtio.function import VirtioFunction
 from hospes.devices.virtio.queue import Chain, QueueState, Virtqueue
 
@@ -25,21 +25,18 @@ Kind = TypeVar("Kind", bound=AsideRequest)
 class VirtioAside(VirtioFunction, Generic[Kind]):
     """Guest memory, rings and interrupts are touched on the machine's thread only.
 
-    `_begin` answers a request at once or copies it, `_hold`s it and has the executor append it to
-    `_done` in the end; the next `tick` answers it. One from before a reset of the device or its
-    queue is never answered, and new ones wait until those under way have ended. What is held at a
-    time is bounded, over resets too; more stays in the ring. `_at_once_left` is how much more one
-    step may do itself.
+    `_begin` answers a request at once or copies it, `_hold`s it and has whoever carries it out
+    append it to `_done` in the end; the next `tick` answers it. One from before a reset of the
+    device or its queue is never answered, and new ones wait until those under way have ended. What
+    is held at a time is bounded, over resets too; more stays in the ring. `_at_once_left` is how
+    much more one step may do itself.
     """
 
     in_flight_max: ClassVar[int]
     in_flight_bytes_max: ClassVar[int]
     at_once_max: ClassVar[int]
 
-    def __init__(
-        self, memory: DeviceMemory, executor: Executor, *, queues: int = 1, packed: bool = True
-    ) -> None:
-        self._executor = executor
+    def __init__(self, memory: DeviceMemory, *, queues: int = 1, packed: bool = True) -> None:
         self._begun: set[Kind] = set()
         self._begun_bytes = self._orphans = self._at_once_left = 0
         self._done: deque[Kind] = deque()
@@ -47,13 +44,13 @@ class VirtioAside(VirtioFunction, Generic[Kind]):
         super().__init__(memory, queue_count=queues, packed=packed)
 
     def _begin(self, index: int, queue: Virtqueue, chain: Chain) -> None:
-        """Answer a request, or copy it for the executor."""
+        """Answer a request, or copy it for whoever carries it out."""
 
     def _answer(self, request: Kind) -> None:
         """Give a request that is done back to the driver."""
 
     def _submit(self) -> None:
-        """What `_begin` has put aside goes to the executor, even if it has failed since."""
+        """What `_begin` has put aside is to be carried out, even if it has failed since."""
 
     def serve(self, index: int) -> None:
         """Take new requests, at most as many as the queue is long, while there is room for them."""

@@ -65,9 +65,9 @@ class VirtioBlock(VirtioAside[BlockRequest]):
         queues: int = 1,
         packed: bool = True,
     ) -> None:
-        self._disk, self._serial = disk, serial.encode()
+        self._disk, self._executor, self._serial = disk, executor, serial.encode()
         self._new: list[BlockRequest] = []
-        super().__init__(memory, executor, queues=queues, packed=packed)
+        super().__init__(memory, queues=queues, packed=packed)
         access = RO if disk.read_only else DISCARD | WRITE_ZEROES
         self.own_features = SEG_MAX | BLK_SIZE | FLUSH | TOPOLOGY | MQ | access
 

@@ -79,13 +79,14 @@ class VirtioFolder(VirtioAside[FolderRequest], _Held):
         *,
         packed: bool = True,
     ) -> None:
-        self._folder, self._tag, self._clock = folder, tag.encode(), clock
+        self._folder, self._executor, self._clock = folder, executor, clock
+        self._tag = tag.encode()
         self._slow_left = 0
         self._flushes: list[FolderRequest] = []
         self._used = self._forgetting = False
         self._forgotten: deque[None] = deque()
         folder.reset()
-        super().__init__(memory, executor, packed=packed)
+        super().__init__(memory, packed=packed)
         self.own_features = MOUNT_TAG
 
     @property
