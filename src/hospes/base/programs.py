@@ -3,18 +3,20 @@
 import os
 import shutil
 import subprocess
+from typing import Final
 
 from hospes.base.errors import HospesError
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS: Final = 30.0
+ELSEWHERE: Final = ("/usr/sbin", "/sbin", "/usr/libexec", "/usr/lib/qemu")
 
 
 def find_program(name: str) -> str:
     """A program's path, "" if there is none.
 
-    Looks also where a system keeps programs that are not in an ordinary user's PATH.
+    Looks also where a system keeps programs for root and for other programs.
     """
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), *ELSEWHERE))
     return shutil.which(name, path=path) or ""
 
 

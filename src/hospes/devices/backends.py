@@ -281,6 +281,35 @@ class FolderBackend(Protocol):
         ...
 
 
+class FileSystemBackend(Protocol):
+    """A folder of the host, asked in messages of FUSE (Linux, include/uapi/linux/fuse.h).
+
+    The machine's thread calls; it is rung when something was answered later than at once.
+    """
+
+    def ask(
+        self, queue: int, parts: Sequence[memoryview], room: int,
+        answered: Callable[[bytes], None], /,
+    ) -> None:  # fmt: skip
+        """Have a message of 40 bytes or more answered, whose parts are copied.
+
+        `answered` is called once, in any thread, with at most room bytes; none if there is no
+        answer. Queue 0 is for what is urgent.
+        """
+        ...
+
+    def reset(self) -> None:
+        """The driver is gone, and with it all that it held.
+
+        What it asked for is answered, in any way, and nothing of it is carried out after this.
+        """
+        ...
+
+    def wait(self) -> None:
+        """Return when all that was asked is answered."""
+        ...
+
+
 class Executor(Protocol):
     """Does jobs beside the machine's thread, which looks again after each.
 

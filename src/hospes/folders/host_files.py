@@ -12,7 +12,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from hospes.base.errors import HospesError, os_reason
 from hospes.folders import attributes
 from hospes.folders.descriptors import (
     DESCRIPTORS_MAX,
@@ -27,6 +26,7 @@ from hospes.folders.host_locks import HostLocks
 from hospes.folders.nodes import Identity, Node, Nodes
 from hospes.folders.ownership import NOTHING, PERMISSIONS, Owners, Record, host_mode, with_mode
 from hospes.folders.reply import DIRECTORY, FILE, SYMLINK, Qid, Statistics
+from hospes.folders.root import open_root
 from hospes.folders.tree import Changes, Found, Status
 
 SECOND_NS: Final = 1_000_000_000
@@ -50,7 +50,7 @@ class HostFiles:
     ) -> None:
         self._path, self._owners, self._report = path, owners, report
         self.read_only = read_only
-        place = _open_root(path)
+        place = open_root(path)
         status = os.fstat(place)
         self._device = status.st_dev
         self._nodes = Nodes((status.st_dev, status.st_ino), stat.S_IFMT(status.st_mode))
@@ -271,22 +271,3 @@ def qid_kind(mode: int) -> int:
     if stat.S_ISDIR(mode):
         return DIRECTORY
     return SYMLINK if stat.S_ISLNK(mode) else FILE
-
-
-def _open_root(path: Path) -> int:
-    """Hold the folder; the user may have named it by way of links."""
-    try:
-        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise HospesError(
-            f"there is no folder {path} to share; make it, or name another with --volume"
-        ) from error
-    except NotADirectoryError as error:
-        raise HospesError(
-            f"{path} is not a folder, and only folders can be shared; name the one it is in"
-        ) from error
-    except OSError as error:
-        reason = os_reason(error)
-        raise HospesError(
-            f"the folder {path} cannot be shared: {reason}; name another with --volume"
-        ) from error

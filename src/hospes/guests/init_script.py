@@ -54,9 +54,11 @@ if [ "$disks$network" ]; then
 	modprobe -qa $slots $disks $network
 fi
 for folder in $folders; do
-	options=${folder##*:} place=${folder%:*}
-	mkdir -p "${place#*:}"
-	mount -t 9p -o "$options" "${place%%:*}" "${place#*:}"
+	tag=${folder%%:*} rest=${folder#*:}
+	place=${rest%%:*} rest=${rest#*:}
+	case $rest in *:*) type=${rest#*:} ;; *) type=9p ;; esac
+	mkdir -p "$place"
+	mount -t $type -o "${rest%%:*}" $tag "$place"
 done
 # A pipeline, not "&": what a background job starts would ignore SIGINT.
 if [ -z "$agent" ]; then

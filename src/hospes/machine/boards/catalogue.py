@@ -160,11 +160,4 @@ def _disk_line(disk: BoardDisk, queues: int) -> Virtio:
 
 
 def _folder_line(folder: BoardFolder) -> Virtio:
-    def make(fit: Fit) -> VirtioFunction:
-        # Here, for most machines have no folder.
-        from hospes.devices.virtio.folder import VirtioFolder
-
-        clock = fit.outside.clock
-        return VirtioFolder(fit.memory, folder.backend, folder.executor, folder.tag, clock)
-
-    return Virtio(folder.tag, make)
+    return Virtio(folder.tag, lambda fit: folder.device(fit.memory, fit.outside.clock))

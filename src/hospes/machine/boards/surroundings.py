@@ -8,15 +8,16 @@ from hospes.base.clock import Clock
 from hospes.devices.backends import (
     BlockBackend,
     CharacterBackend,
+    DeviceMemory,
     DiscardableMemory,
     EntropySource,
     Executor,
-    FolderBackend,
     NetworkBackend,
     SocketBackend,
 )
 from hospes.devices.irq.line import HartLines, MessagePort
 from hospes.devices.power import PowerCallback
+from hospes.devices.virtio.function import VirtioFunction
 from hospes.spec.disk import VirtioBus
 
 
@@ -65,21 +66,13 @@ class BoardNetwork(Protocol):
 
 
 class BoardFolder(Protocol):
-    """A folder that the guest may mount, by its tag."""
+    """A folder that the guest may mount by its tag, which is its device's name."""
 
-    @property
-    def tag(self) -> str:
-        """Unique, and its device's name."""
-        ...
+    tag: str
 
-    @property
-    def backend(self) -> FolderBackend:
-        """The content."""
-        ...
 
-    @property
-    def executor(self) -> Executor:
-        """What carries requests out."""
+    def device(self, memory: DeviceMemory, clock: Clock, /) -> VirtioFunction:
+        """What the guest reaches it by."""
         ...
 
 
