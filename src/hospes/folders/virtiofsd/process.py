@@ -20,7 +20,7 @@ MISSING: Final = (
 )
 _FIRST_KIND: Final = re.compile(r"virtiofsd version\b")
 """What QEMU brought up to 7.2, in C; what replaced it names its version without that word."""
-_NO_REASON: Final = re.compile(r"\s*|.*\b(?:WARN|INFO)\b.*|.*Waiting for vhost-user.*")
+_NO_REASON: Final = re.compile(r"\s*|Warning: .*|.*\b(?:WARN|INFO)\b.*|.*Waiting for vhost-user.*")
 _STAMP: Final = re.compile(r"^\[\S+ (?:ERROR|WARN) +\S+\] |^\[ID: \d+\] ")
 _REASON_MAX: Final = 200
 _SUBORDINATE: Final = (Path("/etc/subuid"), Path("/etc/subgid"))

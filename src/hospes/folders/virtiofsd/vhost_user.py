@@ -95,8 +95,10 @@ class FrontEnd:
         try:
             sent = socket.send_fds(self._connection, [message], fds)
             self._connection.sendall(message[sent:])
-        except OSError as error:
+        except TimeoutError as error:
             raise BackendError(f"does not take {request.name}") from error
+        except OSError as error:
+            raise BackendError(f"hangs up at {request.name}") from error
 
     def _reply(self, request: Request) -> int:
         answered, flags, size = _HEADER.unpack(self._receive(_HEADER.size, request))
@@ -110,8 +112,10 @@ class FrontEnd:
         while len(found) < count:
             try:
                 piece = self._connection.recv(count - len(found))
-            except OSError as error:
+            except TimeoutError as error:
                 raise BackendError(f"does not answer {request.name}") from error
+            except OSError:
+                piece = b""
             if not piece:
                 raise BackendError(f"hangs up at {request.name}")
             found += piece
