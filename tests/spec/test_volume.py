@@ -8,7 +8,7 @@ from hospes.base.errors import HospesError
 from hospes.base.record import pack, unpack
 from hospes.spec.machine import MachineSpec
 from hospes.spec.vm import VmSpec
-from hospes.spec.volume import VolumeSpec, mount_tag, parse_volume
+from hospes.spec.volume import VolumeKind, VolumeSpec, mount_tag, parse_volume
 
 
 def test_the_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,6 +22,9 @@ def test_the_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(volume) == f"{tmp_path}:/home/me:ro,uid=1000,gid=100"
     assert parse_volume(str(volume)) == VolumeSpec(tmp_path, "/home/me", True, 1000, 100)
     assert str(parse_volume("/data:/srv:rw")) == "/data:/srv"
+    served = parse_volume("/data:/srv:ro,virtiofs")
+    assert served == VolumeSpec(Path("/data"), "/srv", True, kind=VolumeKind.VIRTIOFS)
+    assert parse_volume(str(served)) == served
 
 
 @pytest.mark.parametrize(
@@ -34,6 +37,7 @@ def test_the_grammar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("/data:/a\tb", "letters, digits"), ("/data:/src:fast", "'fast'"),
         ("/data:/src:uid=me", "'uid=me'"), ("/data:/src:uid=4294967295", "no user"),
         ("/data:/src:uid=" + "9" * 5000, "write ro, rw"),
+        ("/data:/src:virtiofs,uid=5", "another user's with virtiofs"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(text: str, sentence: str) -> None:
@@ -52,6 +56,6 @@ def test_two_folders_have_two_places() -> None:
 
 
 def test_a_machine_that_is_kept_has_them() -> None:
-    spec = MachineSpec(volumes=(parse_volume("/a:/src:ro,uid=5"),))
+    spec = MachineSpec(volumes=(parse_volume("/a:/src:ro,uid=5"), parse_volume("/b:/b:virtiofs")))
     assert unpack(pack(spec), MachineSpec) == spec
     assert MachineSpec().volumes == ()

@@ -199,6 +199,12 @@ PROBES: Final = (
         "--network nat needs no program; or install it with 'apt-get install passt'",
     ),
     Probe(
+        "virtiofsd",
+        _program("virtiofsd"),
+        "folders shared with the word virtiofs",
+        "folders shared without it need no program; or install it with 'apt-get install virtiofsd'",
+    ),
+    Probe(
         "network rights",
         _network_rights,
         "networks made with --bridge, and machines on bridges of the host",

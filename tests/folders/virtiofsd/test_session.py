@@ -179,6 +179,9 @@ class TestReal:
             (shared / "others").write_text("x")
             (shared / "others").chmod(0o600)
 
+            # What is imported late is imported now: that user may not read this Python's files.
+            Outside().open(shared).close()
+
             def act() -> None:
                 outside = Outside()
                 with closing(outside.open(shared)) as folder:
