@@ -29,7 +29,7 @@ NETWORK_HELP: Final = (
     "what its card is joined to: none, nat, passt, switch:NAME, bridge:NAME or tap:NAME"
 )
 Volumes = Annotated[
-    list[str] | None, "a folder of the host, the guest's place for it, and options, as ./src:/src:ro", "-v"
+    list[str] | None, "a folder of the host, where the guest has it, and ro, as ./src:/src:ro", "-v"
 ]
 Allowed = Annotated[
     list[Path] | None, "a directory in which disks' backing files may lie, besides their own"
