@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hospes.guests.volumes import OPTIONS
-from hospes.spec.volume import mount_tag
+from hospes.spec.volume import VolumeKind, mount_tag
 
 TAG: Final = mount_tag(0)
 MOUNT: Final = "/mnt"
@@ -46,6 +46,6 @@ LOADS: Final = (
     FolderLoad("f_remove", "remove them", "rm -r many", FILES),
 )  # fmt: skip
 
-_MOUNTED: Final = f"mount -t 9p -o {OPTIONS} {TAG} {MOUNT} && cd {MOUNT}"
+_MOUNTED: Final = f"mount -t 9p -o {OPTIONS[VolumeKind.NINEP]} {TAG} {MOUNT} && cd {MOUNT}"
 PREPARE: Final = f"again() {{ cd / && umount {MOUNT} && {_MOUNTED}; }}; {_MOUNTED}"
 AGAIN: Final = "again"
