@@ -32,6 +32,8 @@ from bench.switch_measure import measure_switch
 from bench.system_guest import system_guest
 from bench.system_measure import measure_system
 from hospes.base.errors import HospesError
+from hospes.base.programs import find_program
+from hospes.spec.volume import VolumeKind
 from hospes.ui.progress import ProgressLine
 
 PARTS: Final = (
@@ -96,7 +98,8 @@ def run(wanted: argparse.Namespace) -> int:
             measures.append(measure_system(whole, loads="disk" in parts))
             made_of.append(whole.made_of)
         if "folders" in parts:
-            measures.append(measure_folders(guest, directory))
+            kinds = list(VolumeKind) if find_program("virtiofsd") else [VolumeKind.NINEP]
+            measures += [measure_folders(guest, directory, kind) for kind in kinds]
         environment = look_around(programs, "; ".join(made_of), rounds)
         tell("Warming up")
         warm_up(programs, guest)
@@ -106,7 +109,8 @@ def run(wanted: argparse.Namespace) -> int:
         "User-mode network": results(NETWORK_ROWS, samples),
         "Two guests in one network": results(SWITCH_ROWS, samples),
         "A whole system": results(SYSTEM_ROWS, samples),
-        "Shared folders": results(FOLDER_ROWS, samples),
+        "Shared folders": results(FOLDER_ROWS[VolumeKind.NINEP], samples),
+        "Folders that virtiofsd serves": results(FOLDER_ROWS[VolumeKind.VIRTIOFS], samples),
         "Memory": results(MEMORY_ROWS, samples),
         "Events": results(EVENT_ROWS, samples),
     }

@@ -46,6 +46,16 @@ LOADS: Final = (
     FolderLoad("f_remove", "remove them", "rm -r many", FILES),
 )  # fmt: skip
 
-_MOUNTED: Final = f"mount -t 9p -o {OPTIONS[VolumeKind.NINEP]} {TAG} {MOUNT} && cd {MOUNT}"
-PREPARE: Final = f"again() {{ cd / && umount {MOUNT} && {_MOUNTED}; }}; {_MOUNTED}"
 AGAIN: Final = "again"
+
+
+def key_of(load: FolderLoad, kind: VolumeKind) -> str:
+    """What a measurement with one kind of folder is known by."""
+    return f"{load.key} {kind.value}"
+
+
+def prepare(kind: VolumeKind) -> str:
+    """Mounts the folder, and defines AGAIN, which does so anew."""
+    options = f"-o {OPTIONS[kind]} " if OPTIONS[kind] else ""
+    mounted = f"mount -t {kind.value} {options}{TAG} {MOUNT} && cd {MOUNT}"
+    return f"{AGAIN}() {{ cd / && umount {MOUNT} && {mounted}; }}; {mounted}"

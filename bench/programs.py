@@ -14,6 +14,7 @@ from bench.guest import LinuxGuest
 from bench.system_guest import SystemGuest
 from hospes.base.errors import HospesError
 from hospes.base.log import hospes_version
+from hospes.spec.volume import VolumeKind, VolumeSpec
 
 QEMU: Final = "qemu-system-riscv64"
 QEMU_NAME: Final = "QEMU"
@@ -30,7 +31,8 @@ class Program:
     `nat` is added for a card on user-mode NAT, where 10.0.2.2 leads to the host's loopback.
     `cabled` is Linux in a network with another one, which has the first of the two ready; both are
     given the same directory.
-    `shared` is for Linux with a folder of the host, whose mount tag is `folder_loads.TAG`.
+    `shared` is for Linux with a folder of the host, whose mount tag is `folder_loads.TAG`; for
+    QEMU, a virtiofsd must serve it at `virtiofsd_socket`.
     """
 
     name: str
@@ -40,7 +42,12 @@ class Program:
     system: Callable[[SystemGuest], list[str]]
     nat: tuple[str, ...]
     cabled: Callable[[LinuxGuest, str, Path, bool], list[str]]
-    shared: Callable[[LinuxGuest, Path], list[str]]
+    shared: Callable[[LinuxGuest, Path, VolumeKind], list[str]]
+
+
+def virtiofsd_socket(folder: Path) -> Path:
+    """Where a virtiofsd that serves a folder to QEMU listens."""
+    return folder.with_suffix(".socket")
 
 
 def _mebibytes(size_bytes: int) -> str:
@@ -85,7 +92,14 @@ def qemu() -> Program:
         card = f"virtio-net-pci,romfile=,netdev=net,mac={FIRST_CARD if first else SECOND_CARD}"
         return [*linux(guest, append), "-netdev", f"stream,id=net,{cable}", "-device", card]
 
-    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
+    def shared(guest: LinuxGuest, folder: Path, kind: VolumeKind) -> list[str]:
+        if kind == VolumeKind.VIRTIOFS:
+            memory = f"memory-backend-memfd,id=ram,size={_mebibytes(guest.memory_bytes)},share=on"
+            return [
+                *linux(guest, guest.append), "-object", memory, "-machine", "memory-backend=ram",
+                "-chardev", f"socket,id=folder,path={virtiofsd_socket(folder)}",
+                "-device", f"vhost-user-fs-pci,chardev=folder,tag={TAG}",
+            ]  # fmt: skip
         options = f"local,path={folder},mount_tag={TAG},security_model=mapped-xattr"
         return [*linux(guest, guest.append), "-virtfs", options]
 
@@ -127,8 +141,9 @@ def hospes() -> Program:
             subprocess.run(create, stdout=subprocess.DEVNULL, check=True)
         return [*home, *linux(guest, append), "--network", f"switch:{NETWORK}"]
 
-    def shared(guest: LinuxGuest, folder: Path) -> list[str]:
-        return [*linux(guest, guest.append), "--volume", f"{folder}:/shared"]
+    def shared(guest: LinuxGuest, folder: Path, kind: VolumeKind) -> list[str]:
+        volume = VolumeSpec(folder, "/shared", kind=kind)
+        return [*linux(guest, guest.append), "--volume", str(volume)]
 
     nat = ("--network", "nat", "--allow-host")
     return Program(HOSPES_NAME, hospes_version(), linux, bare, system, nat, cabled, shared)

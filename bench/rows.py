@@ -6,7 +6,7 @@ from statistics import median
 from typing import Final
 
 from bench.event_rows import EVENTS, Event
-from bench.folder_loads import LOADS
+from bench.folder_loads import LOADS, key_of
 from bench.measure import (
     BOOT,
     MEMORY,
@@ -23,6 +23,7 @@ from bench.switch_measure import STREAM
 from bench.system_loads import FIO_LOADS, PACKAGES, UNPACK
 from bench.system_measure import SYSTEM_BOOT, SYSTEM_MEMORY
 from bench.workloads import WORKLOADS
+from hospes.spec.volume import VolumeKind
 
 MEGABYTE: Final = 1_000_000
 MILLION: Final = 1_000_000
@@ -129,9 +130,12 @@ SWITCH_ROWS: Final = (
     Row(STREAM, "a stream from guest to guest", "MB/s", 1 / MEGABYTE, rate=True),
     Row(SWITCH_PING, "a ping from guest to guest", "ms", 1000),
 )
-FOLDER_ROWS: Final = tuple(
-    Row(one.key, one.title, one.unit, one.scale, rate=True) for one in LOADS
-)
+FOLDER_ROWS: Final = {
+    kind: tuple(
+        Row(key_of(one, kind), one.title, one.unit, one.scale, rate=True) for one in LOADS
+    )
+    for kind in VolumeKind
+}
 MEMORY_ROWS: Final = (
     Row(MEMORY, "memory beyond the guest's, booted", "MB", 1 / MEGABYTE, must_value=MEMORY_MUST),
     Row(WORKED_MEMORY, "memory beyond the guest's, after work", "MB", 1 / MEGABYTE),

@@ -1,7 +1,11 @@
 """What is timed in shared folders."""
 
-from bench.folder_loads import PREPARE
+from bench.folder_loads import prepare
+
+from hospes.spec.volume import VolumeKind
 
 
-def test_the_folder_is_mounted_as_our_images_do() -> None:
-    assert "mount -t 9p -o trans=virtio,msize=512000,cache=mmap volume0 /mnt && cd /mnt" in PREPARE
+def test_folders_are_mounted_as_our_images_do() -> None:
+    ninep = "mount -t 9p -o trans=virtio,msize=512000,cache=mmap volume0 /mnt && cd /mnt"
+    assert prepare(VolumeKind.NINEP).endswith(f"; {ninep}")
+    assert "mount -t virtiofs volume0 /mnt && cd /mnt" in prepare(VolumeKind.VIRTIOFS)
