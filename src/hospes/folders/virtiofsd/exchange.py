@@ -110,26 +110,31 @@ class Exchange:
         os.pwrite(self.fd, _INDEX.pack(next_offer), place + 2)
 
     def take(self, ring: int) -> list[tuple[int, bytes]]:
-        """Slots that have been answered since this was last called, and their answers."""
+        """Slots that have been answered since this was last called, and their answers.
+
+        A BackendError leaves all that were under way so.
+        """
         place, done = self.rings[ring].used, self._taken[ring]
         (until,) = _INDEX.unpack_from(self._map, place + 2)
         if (until - done) & _WRAP > len(self._rooms):
             raise BackendError("answers more messages than there are")
-        found = []
+        found: dict[int, bytes] = {}
         while done != until:
             entry = place + 4 + _USED.size * (done % self.ring_size)
             head, written = _USED.unpack_from(self._map, entry)
             slot, rest = divmod(head, PLACES)
-            if rest or slot not in self._rooms:
+            if rest or slot not in self._rooms or slot in found:
                 raise BackendError("answers a message that there is not")
-            at, room = self._rooms.pop(slot)
+            at, room = self._rooms[slot]
             if written > room:
                 raise BackendError("writes longer answers than there is room for")
-            found.append((slot, bytes(self._view[at : at + written])))
-            self._free.append(slot)
+            found[slot] = bytes(self._view[at : at + written])
             done = (done + 1) & _WRAP
         self._taken[ring] = done
-        return found
+        for slot in found:
+            del self._rooms[slot]
+            self._free.append(slot)
+        return list(found.items())
 
     def _describe(self, ring: int, first: int, pieces: Sequence[tuple[int, int, int]]) -> None:
         table = self.rings[ring].descriptors
