@@ -6,6 +6,7 @@ guest memory may be of any kind, what is written to it is tracked as ever, and t
 may have any format.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -22,6 +23,8 @@ PLACES: Final = 8
 BASE: Final = 1 << 32
 """Where the back end is told that the memory begins, in the guest and in this process."""
 NEXT, WRITE = 1, 2
+_SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+"""Touching memory that the back end has cut off would end this process (memfd_create(2))."""
 _ALIGNMENT: Final = 64
 _WRAP: Final = 0xFFFF
 _DESCRIPTOR: Final = struct.Struct("<QIHH")
@@ -55,9 +58,10 @@ class Exchange:
         self.rings = tuple(self._places(number) for number in range(RINGS))
         self._slots_at = self._aligned(RINGS * self._ring_bytes)
         self.size_bytes = self._slots_at + slots * self._slot_bytes
-        self.fd = os.memfd_create("hospes folder", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("hospes folder", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, self.size_bytes)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
             self._map = mmap.mmap(self.fd, self.size_bytes)
         except BaseException:
             os.close(self.fd)
