@@ -101,20 +101,22 @@ def test_an_answers_header_is_a_part_of_its_own(pair: Pair, room: int, seen: lis
     assert pair.exchange.take(OTHERS) == [(slot, answer)]
 
 
-def test_nothing_overlaps(pair: Pair) -> None:
-    found = []
-    for n in range(SLOTS):
-        ring = n % RINGS
-        # The longest there may be, in two ways.
-        found += [pair.send([bytes(5000 * (n % 2) + 41)], BYTES - 5000 * (n % 2) - 41, ring)[1]]
-    places = [place for one in found for place in one.readable + one.writable]
-    rings = pair.exchange.rings
-    places += [(ring.descriptors, 16 * pair.exchange.ring_size) for ring in rings]
-    places += [(ring.available, 6 + 2 * pair.exchange.ring_size) for ring in rings]
-    places += [(ring.used, 6 + 8 * pair.exchange.ring_size) for ring in rings]
-    for (one, one_bytes), (other, other_bytes) in combinations(places, 2):
-        assert one + one_bytes <= other or other + other_bytes <= one
-    assert max(at + length for at, length in places) <= pair.exchange.size_bytes
+@pytest.mark.parametrize("slot_bytes", [BYTES, 2 * mmap.PAGESIZE])
+def test_nothing_overlaps(slot_bytes: int) -> None:
+    with closing(Pair(SLOTS, slot_bytes)) as pair:
+        exchange, places = pair.exchange, []
+        for n in range(SLOTS):
+            # The longest there may be, in two ways.
+            length = 41 + 5000 * (n % 2)
+            _, found = pair.send([bytes(length)], slot_bytes - length, n % RINGS)
+            places += found.readable + found.writable
+        for ring in exchange.rings:
+            places.append((ring.descriptors, 16 * exchange.ring_size))
+            places.append((ring.available, 6 + 2 * exchange.ring_size))
+            places.append((ring.used, 6 + 8 * exchange.ring_size))
+        for (one, one_bytes), (other, other_bytes) in combinations(places, 2):
+            assert one + one_bytes <= other or other + other_bytes <= one
+        assert max(at + length for at, length in places) <= exchange.size_bytes
 
 
 @pytest.mark.parametrize("slots", [1, 3, 4, 5, 64])
