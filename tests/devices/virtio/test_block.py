@@ -8,6 +8,7 @@ import pytest
 from hospes.base.errors import GuestError, HospesError
 from hospes.devices.virtio.block import DISCARD, FLUSH, MQ, RO, WRITE_ZEROES, VirtioBlock
 from hospes.devices.virtio.block_request import REQUEST_BYTES_MAX
+from hospes.devices.virtio.function import RING_RESET
 from hospes.devices.virtio.mmio import VirtioMmio
 
 NEXT, WRITE = 1, 2
@@ -82,9 +83,9 @@ class Later:
 class Bench:
     """A disk in a slot with its driver; request n uses descriptors from 3 * n on."""
 
-    def __init__(self, ram, line, make_driver, disk: MemoryDisk) -> None:
+    def __init__(self, ram, line, make_driver, disk: MemoryDisk, queues: int = 1) -> None:
         self.ram, self.line, self.disk, self.later = ram, line, disk, Later()
-        self.device = VirtioBlock(ram, disk, self.later, "serial-1")
+        self.device = VirtioBlock(ram, disk, self.later, "serial-1", queues=queues)
         self.slot = VirtioMmio(line, self.device)
         self.driver = make_driver(self.slot, 64)
 
@@ -384,6 +385,20 @@ def test_a_mistake_of_ours_within_a_job_answers_the_whole_job(bench: Bench) -> N
         bench.later.run()
     bench.slot.tick()
     assert [bench.result(n=n)[0] for n in (0, 1)] == [IOERR, IOERR]
+
+
+def test_a_queues_reset_leaves_what_waits_in_the_other_one(ram, wire, make_driver) -> None:
+    bench = Bench(ram, wire, make_driver, MemoryDisk(), queues=2)
+    bench.start(ALL | RING_RESET)
+    bench.device.in_flight_max = 1
+    bench.offer(4, n=0)
+    bench.offer(4, n=1)
+    assert len(bench.later.jobs) == 1
+    bench.driver.reg(0x30, 1)
+    bench.driver.reg(0xC0, 1)
+    for n in range(2):
+        bench.finish()
+        assert bench.driver.used(0) == [(2 * n, 1)]
 
 
 def test_one_step_takes_no_more_than_the_queue_is_long(bench: Bench) -> None:

@@ -109,7 +109,9 @@ class VirtioAside(VirtioFunction, Generic[Kind]):
         return self.queues[request.queue] is request.state
 
     def _count_orphans(self) -> None:
+        """After a reset; what waits in a queue that was not reset goes on waiting to be taken."""
         self._orphans = sum(not self._is_current(request) for request in self._begun)
+        self._postponed = self._postponed or self._orphans > 0
 
     def _answer_all(self) -> None:
         told: set[int] = set()

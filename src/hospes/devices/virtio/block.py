@@ -89,15 +89,11 @@ class VirtioBlock(VirtioAside[BlockRequest]):
     def reset(self) -> None:
         """Requests are forgotten."""
         super().reset()
-        self._forget()
+        self._count_orphans()
 
     def forget(self, index: int) -> None:
         """The queue's requests are forgotten."""
-        self._forget()
-
-    def _forget(self) -> None:
         self._count_orphans()
-        self._postponed = self._orphans > 0
 
     def drain(self) -> None:
         """Wait for the disk and answer what is under way; what is still in the ring stays there."""

@@ -89,4 +89,3 @@ class VirtioFileSystem(VirtioAside[FileSystemRequest]):
     def _forget(self) -> None:
         self._folder.reset()
         self._count_orphans()
-        self._postponed = self._orphans > 0

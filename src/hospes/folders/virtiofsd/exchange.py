@@ -6,6 +6,7 @@ guest memory may be of any kind, what is written to it is tracked as ever, and t
 may have any format.
 """
 
+import fcntl
 import mmap
 import os
 import struct
@@ -22,6 +23,8 @@ PLACES: Final = 8
 BASE: Final = 1 << 32
 """Where the back end is told that the memory begins, in the guest and in this process."""
 NEXT, WRITE = 1, 2
+_SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+"""Touching memory that the back end has cut off would end this process (memfd_create(2))."""
 _ALIGNMENT: Final = 64
 _WRAP: Final = 0xFFFF
 _DESCRIPTOR: Final = struct.Struct("<QIHH")
@@ -55,9 +58,10 @@ class Exchange:
         self.rings = tuple(self._places(number) for number in range(RINGS))
         self._slots_at = self._aligned(RINGS * self._ring_bytes)
         self.size_bytes = self._slots_at + slots * self._slot_bytes
-        self.fd = os.memfd_create("hospes folder", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create("hospes folder", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, self.size_bytes)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS)
             self._map = mmap.mmap(self.fd, self.size_bytes)
         except BaseException:
             os.close(self.fd)
@@ -110,26 +114,31 @@ class Exchange:
         os.pwrite(self.fd, _INDEX.pack(next_offer), place + 2)
 
     def take(self, ring: int) -> list[tuple[int, bytes]]:
-        """Slots that have been answered since this was last called, and their answers."""
+        """Slots that have been answered since this was last called, and their answers.
+
+        A BackendError leaves all that were under way so.
+        """
         place, done = self.rings[ring].used, self._taken[ring]
         (until,) = _INDEX.unpack_from(self._map, place + 2)
         if (until - done) & _WRAP > len(self._rooms):
             raise BackendError("answers more messages than there are")
-        found = []
+        found: dict[int, bytes] = {}
         while done != until:
             entry = place + 4 + _USED.size * (done % self.ring_size)
             head, written = _USED.unpack_from(self._map, entry)
             slot, rest = divmod(head, PLACES)
-            if rest or slot not in self._rooms:
+            if rest or slot not in self._rooms or slot in found:
                 raise BackendError("answers a message that there is not")
-            at, room = self._rooms.pop(slot)
+            at, room = self._rooms[slot]
             if written > room:
                 raise BackendError("writes longer answers than there is room for")
-            found.append((slot, bytes(self._view[at : at + written])))
-            self._free.append(slot)
+            found[slot] = bytes(self._view[at : at + written])
             done = (done + 1) & _WRAP
         self._taken[ring] = done
-        return found
+        for slot in found:
+            del self._rooms[slot]
+            self._free.append(slot)
+        return list(found.items())
 
     def _describe(self, ring: int, first: int, pieces: Sequence[tuple[int, int, int]]) -> None:
         table = self.rings[ring].descriptors

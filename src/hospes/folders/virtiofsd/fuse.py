@@ -11,11 +11,12 @@ ANSWER_HEADER: Final = struct.Struct("<IiQ")
 """fuse_out_header: length, an error number below zero, unique."""
 _FLAGS: Final = struct.Struct("<I")
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
-"""The numbers of a guest's open are those of Linux's generic architecture."""
+"""The numbers of a guest's open are those of Linux's generic architecture. O_TMPFILE, which makes a
+file in a directory, has to be joined by one of the first two (open(2))."""
 
 
 class Opcode(IntEnum):
-    """The messages that change no file and no directory, and OPEN, which may truncate one."""
+    """The messages that change nothing, and OPEN and OPENDIR, which may by their flags."""
 
     LOOKUP = 1
     FORGET = 2
@@ -64,7 +65,7 @@ def head(message: bytes | memoryview) -> Head:
 def only_reads(message: bytes | memoryview) -> bool:
     """Whether a message changes no file and no directory; what is not known here may do so."""
     opcode = head(message).opcode
-    if opcode != Opcode.OPEN:
+    if opcode not in (Opcode.OPEN, Opcode.OPENDIR):
         return opcode in Opcode.__members__.values()
     if len(message) < REQUEST_HEADER.size + _FLAGS.size:
         return False
