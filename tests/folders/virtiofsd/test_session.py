@@ -1,6 +1,7 @@
 """A folder that virtiofsd serves: the real one where it is installed, and others that go wrong."""
 
 import os
+import signal
 import stat
 import sys
 import tempfile
@@ -276,6 +277,38 @@ def test_what_is_under_way_at_a_reset_fails(fake, outside: Outside, tmp_path: Pa
         }
         folder.wait()
     assert outside.remarks == []
+
+
+def test_one_that_ends_with_all_it_can_take_under_way(
+    fake, outside: Outside, tmp_path: Path
+) -> None:
+    fake("silent")
+    with closing(outside.open(tmp_path)) as folder:
+        answers: list[bytes] = []
+        for _ in range(SLOTS):
+            folder.ask(1, [memoryview(bytes(40))], 16, answers.append)
+        for number in running(tmp_path):
+            os.kill(int(number), 9)
+        folder.wait()
+        with pytest.raises(FailedError) as raised:
+            ask(folder, LOOKUP, b"x\0")
+        assert raised.value.errno == ENOTCONN
+        assert len(answers) == SLOTS
+
+
+def test_a_full_counter_holds_nobody_up(fake, outside: Outside, tmp_path: Path) -> None:
+    fake("sound")
+    with closing(outside.open(tmp_path)) as folder:
+        made = folder._session
+        assert made is not None
+        os.kill(made._process.pid, signal.SIGSTOP)
+        os.eventfd_write(made._kicks[1], (1 << 64) - 2)
+        os.eventfd_write(made._calls[1], 1)
+        answers: list[bytes] = []
+        folder.ask(1, [memoryview(bytes(40))], 16, answers.append)
+        os.kill(made._process.pid, signal.SIGCONT)
+        folder.wait()
+        assert len(answers) == 1
 
 
 def test_waiting_is_for_all_that_was_asked(fake, outside: Outside, tmp_path: Path) -> None:

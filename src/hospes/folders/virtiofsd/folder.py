@@ -1,14 +1,14 @@
 """A shared folder that virtiofsd serves, over all of its ends and new starts."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from errno import ENOTCONN
 from pathlib import Path
 
 from hospes.base.errors import HospesError
 from hospes.folders.root import open_root
 from hospes.folders.virtiofsd.exchange import Exchange
-from hospes.folders.virtiofsd.fuse import REQUEST_HEADER, Opcode, failure, head
+from hospes.folders.virtiofsd.fuse import Opcode, failure, head_of
 from hospes.folders.virtiofsd.session import Answered, Session
 
 
@@ -40,7 +40,7 @@ class VirtiofsdFolder:
     def ask(self, queue: int, parts: Sequence[memoryview], room: int, answered: Answered) -> None:
         """Have a message answered, whose parts are copied; one that cannot be fails."""
         self._used = True
-        message = head(_beginning(parts, REQUEST_HEADER.size))
+        message = head_of(parts)
         if message.opcode == Opcode.INIT and (self._session is None or self._session.has_ended):
             self._start_anew()
         if self._session is None:
@@ -83,10 +83,3 @@ class VirtiofsdFolder:
             f"virtiofsd, which shares {self._folder}, has ended: {reason}; unmount the folder in "
             "the guest and mount it again, or restart the guest"
         )
-
-
-def _beginning(parts: Iterable[memoryview], count: int) -> bytes:
-    found = b""
-    for part in parts:
-        found += part[: count - len(found)]
-    return found

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -60,6 +61,14 @@ def head(message: bytes | memoryview) -> Head:
     """From a message's first REQUEST_HEADER.size bytes."""
     _, opcode, unique, *_ = REQUEST_HEADER.unpack_from(message)
     return Head(opcode, unique)
+
+
+def head_of(parts: Iterable[memoryview]) -> Head:
+    """Of a message in parts, which together have REQUEST_HEADER.size bytes or more."""
+    found = b""
+    for part in parts:
+        found += part[: REQUEST_HEADER.size - len(found)]
+    return head(found)
 
 
 def only_reads(message: bytes | memoryview) -> bool:

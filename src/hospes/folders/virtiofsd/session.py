@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from errno import ENOTCONN, EROFS
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.folders.virtiofsd import process
 from hospes.folders.virtiofsd.exchange import RINGS, BackendError, Exchange
-from hospes.folders.virtiofsd.fuse import failure, head, only_reads
+from hospes.folders.virtiofsd.fuse import failure, head_of, only_reads
 from hospes.folders.virtiofsd.vhost_user import FrontEnd
 
 START_SECONDS: Final = 10.0
@@ -63,11 +63,9 @@ class Session:
         self.has_ended = False
         with ExitStack() as closing:
             closing.callback(exchange.close)
-            self._kicks = [_eventfd(closing, os.EFD_CLOEXEC) for _ in range(RINGS)]
-            self._calls = [
-                _eventfd(closing, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in range(RINGS)
-            ]
-            self._closing = _eventfd(closing, os.EFD_CLOEXEC)
+            self._kicks = [_eventfd(closing) for _ in range(RINGS)]
+            self._calls = [_eventfd(closing) for _ in range(RINGS)]
+            self._closing = _eventfd(closing)
             self._start(folder, closing)
             self._selector = closing.enter_context(selectors.DefaultSelector())
             self._resources = closing.pop_all()
@@ -77,20 +75,15 @@ class Session:
 
     def ask(self, ring: int, parts: Sequence[memoryview], room: int, answered: Answered) -> None:
         """Have a message answered; nothing waits. Too short a one is the caller's fault."""
+        asked = Asked(head_of(parts).unique, room, answered)
         with self._changed:
-            slot, message = self._exchange.claim(parts)
-            asked = Asked(head(message).unique, room, answered)
-            error = ENOTCONN if self.has_ended else 0
-            if self._read_only and not only_reads(message):
-                error = error or EROFS
-            message.release()
-            if error:
-                self._exchange.release(slot)
-                answered(failure(asked.unique, error, room))
-                return
-            self._asked[slot] = asked
-            self._exchange.offer(ring, slot, [len(part) for part in parts], room)
-        os.eventfd_write(self._kicks[ring], 1)
+            error = ENOTCONN if self.has_ended else self._offer(ring, parts, asked)
+        if error:
+            answered(failure(asked.unique, error, room))
+            return
+        # The back end has these as well, and a full counter is as good as another one.
+        with suppress(BlockingIOError):
+            os.eventfd_write(self._kicks[ring], 1)
 
     def wait(self) -> None:
         """Return when all that was asked is answered."""
@@ -105,6 +98,18 @@ class Session:
         process.end(self._process, END_SECONDS)
         self._fail_all()
         self._resources.close()
+
+    def _offer(self, ring: int, parts: Sequence[memoryview], asked: Asked) -> int:
+        """Have the back end answer a copy of a message; an error number if it may not."""
+        slot, message = self._exchange.claim(parts)
+        with message:
+            refused = self._read_only and not only_reads(message)
+        if refused:
+            self._exchange.release(slot)
+            return EROFS
+        self._asked[slot] = asked
+        self._exchange.offer(ring, slot, [len(part) for part in parts], asked.room)
+        return 0
 
     def _start(self, folder: Path, closing: ExitStack) -> None:
         program = process.find()
@@ -145,7 +150,8 @@ class Session:
             self._end("an error of ours, which is in the log")
 
     def _take(self, number: int) -> bool:
-        os.eventfd_read(self._calls[number])
+        with suppress(BlockingIOError):
+            os.eventfd_read(self._calls[number])
         with self._changed:
             answers = self._exchange.take(number)
             for slot, answer in answers:
@@ -196,8 +202,8 @@ class Session:
         return process.reason(self._said.decode(errors="replace")) or f"it {otherwise}"
 
 
-def _eventfd(closing: ExitStack, flags: int) -> int:
-    fd = os.eventfd(0, flags)
+def _eventfd(closing: ExitStack) -> int:
+    fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
     closing.callback(os.close, fd)
     return fd
 
