@@ -1,11 +1,16 @@
 """Stock kernels in networks that are bridges of the host: names, the world, and who is kept out."""
 
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.guest.debian import PATIENT
+from tests.guest.images import image
 from tests.guest.test_network import CONFIGURE
+from tests.guest.test_network_debian import IMAGE, PACKAGES
 from tests.network.bridge.hosts import HOST4, HOST6, WORLD4, WORLD6, Host, host, needs_bridges
 from tests.network.namespace import ip
 from tests.worker.homes import own_home
@@ -39,6 +44,23 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 20) as client:
     while data := client.recv(1 << 20):
         digest.update(data)
 print(digest.hexdigest())
+"""
+
+
+SERVE = f"""
+import hashlib, socket
+data = bytes(range(256)) * (1 << 10)
+with socket.create_server(("", {PORT + 1})) as listening:
+    print("listens", flush=True)
+    connection, _ = listening.accept()
+    digest = hashlib.md5()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n")
+        for _ in range(256):
+            digest.update(data)
+            connection.sendall(data)
+print(digest.hexdigest(), flush=True)
 """
 
 
@@ -146,6 +168,34 @@ def test_an_isolated_network_has_no_way_out(guests: Guests, world: None) -> None
     for target in (WORLD4, "10.7.0.50"):
         assert guests.fails("alone", f"ping -c 1 -W 1 {target}")
     assert guests.fails("alone", f"nc -w 2 {WORLD4} {PORT} </dev/null")
+
+
+@pytest.mark.soak
+def test_a_whole_debian_is_part_of_it(guests: Guests, tmp_path: Path) -> None:
+    """Its own systemd-networkd and resolver, bulk with the world, and what was written down."""
+    image(IMAGE, PACKAGES)
+    capture = tmp_path / "lab.pcap"
+    words = ("--name", "whole", "-d", "--network", "switch:lab", "--pcap", str(capture))
+    made = guests.host.hospes("run", IMAGE, *words, "--append", PATIENT)
+    assert made.returncode == 0, made
+    guests.started.append("whole")
+    assert guests.run("whole", "systemctl is-system-running --wait").strip() == "running"
+    assert "inet 10.7.0." in guests.run("whole", "ip -4 addr show scope global")
+    assert guests.run("whole", "dig +short db.internal").strip() == "10.7.0.50"
+    guests.run("whole", "ping -c 2 -i 0.2 web.internal")
+    assert "Welcome to nginx" in guests.run("web", "wget -q -O - http://whole.internal/")
+    server = guests.host.python(SERVE, where=guests.host.world)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "listens\n"
+    got = guests.run("whole", f"curl -sS http://{WORLD4}:{PORT + 1}/ | md5sum")
+    assert server.stdout.readline().strip() == got.split()[0]
+    server.communicate()
+    assert guests.host.hospes("stop", "whole").returncode == 0
+    if shutil.which("tshark"):
+        words = ("-r", str(capture), "-Y", "_ws.malformed || dns.flags.rcode == 1")
+        asked = subprocess.run(["tshark", *words], capture_output=True, text=True, check=True)
+        assert asked.stdout == ""
+        assert capture.stat().st_size > 64 << 20
 
 
 @pytest.mark.soak
