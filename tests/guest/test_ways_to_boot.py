@@ -46,7 +46,7 @@ def test_a_kernel_in_another_form(
 ) -> None:
     kernel = tmp_path / "kernel"
     kernel.write_bytes(pack(tiny.kernel.read_bytes()))
-    append = "console=ttyS0 quiet hospes.agent=hvc0"
+    append = f"{tiny.manifest.append} hospes.agent=hvc0"
     with Machine(None, kernel=kernel, initrd=tiny.initrd, append=append, memory="256M") as machine:
         assert machine.run("uname -m", BOOT_SECONDS).stdout == "riscv64\n"
 

@@ -11,6 +11,7 @@ from hospes.guests.closure import Archive, PackageFile, Step, check_file
 AVAILABLE = """\
 Package: dpkg
 Essential: yes
+Pre-Depends: libc6 (>= 2.34)
 Version: 1.22
 Architecture: riscv64
 SHA256: aa
@@ -56,7 +57,7 @@ class PretendedApt(PrivateApt):
 def test_what_every_system_has_is_asked_for_too() -> None:
     apt = PretendedApt()
     closure = Archive(apt).closure(["nginx"])
-    assert apt.asked == [["dpkg"], ["dpkg", "passwd", "nginx"]]
+    assert apt.asked == [["dpkg", "passwd", "nginx"]]
     assert [file.name for file in closure.files] == ["libc6", "dpkg", "passwd", "nginx"]
 
 
@@ -67,6 +68,44 @@ def test_the_foundation_is_not_installed_twice() -> None:
         Step("unpack", ("passwd", "nginx")),
         Step("configure", ("passwd", "nginx")),
     )
+
+
+RELATED = """\
+Package: e2fsprogs
+Version: 1
+Architecture: riscv64
+SHA256: aa
+Pre-Depends: libext2fs2t64 (= 1), libc6 (>= 2.34)
+Depends: logsave | syslog,
+ awk:any
+
+Package: libext2fs2t64
+Depends: libc6
+Provides: libext2fs2 (= 1)
+
+Package: libc6
+Depends: libgcc-s1
+
+Package: mawk
+Depends: libext2fs2
+Provides: awk
+
+Package: logsave
+Essential: no
+"""
+
+
+def test_what_is_needed_of_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = PretendedApt()
+    monkeypatch.setattr(apt, "available", lambda: RELATED)
+    archive = Archive(apt)
+    there = ["e2fsprogs", "libext2fs2t64", "libc6", "mawk"]
+    assert archive.dependencies(["e2fsprogs"], there) == set(there)
+    assert archive.dependencies(["e2fsprogs"], ["e2fsprogs", "libc6", "logsave"]) == {
+        "e2fsprogs", "libc6", "logsave",
+    }  # fmt: skip
+    assert archive.dependencies(["libext2fs2t64"], there) == {"libext2fs2t64", "libc6"}
+    assert (archive.essential, apt.asked) == ([], [])
 
 
 def test_a_package_as_the_lists_describe_it() -> None:

@@ -1,9 +1,7 @@
 """What an image with a root disk is built from, with a pretended apt and a pretended guest."""
 
 import hashlib
-import io
 import lzma
-import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from tests.guests.conftest import BUSYBOX, KERNEL
 from tests.guests.debs import deb, member, tar
 from tests.guests.test_iso9660 import entries
 from tests.guests.test_light_modules import module
+from tests.guests.test_module_signature import signed
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import silent
@@ -27,8 +26,10 @@ CONTENTS = {
     "busybox-static": ("usr/bin/busybox", BUSYBOX),
     "linux-image-9": ("boot/vmlinux-9", KERNEL),
     "e2fsprogs": ("usr/sbin/mke2fs", b"mke2fs"),
+    "libeatmydata1": ("usr/lib/riscv64-linux-gnu/libeatmydata.so.1.3.0", b"library"),
 }
-MODULE = (member("./usr/lib/modules/9/kernel/fs/isofs/isofs.ko.xz"), lzma.compress(module()))
+SIGNED = signed(module(), 0, 0, 700)
+MODULE = (member("./usr/lib/modules/9/kernel/fs/isofs/isofs.ko.xz"), lzma.compress(SIGNED))
 SIZE = 1 << 20
 
 
@@ -75,15 +76,19 @@ class PretendedGuest:
     def __init__(self, words: bytes = b"", code: int = 0) -> None:
         self.words, self.code = words, code
         self.source: dict[str, bytes] = {}
+        self.initramfs: dict[str, bytes] = {}
         self.command = ""
 
     def __call__(self, spec: VmSpec, command: str, output: Callable[[bytes], object]) -> int:
-        disk, source, initrd = (one.path for one in spec.disks)
+        disk, source, initrd, journal = (one.path for one in spec.disks)
         assert disk is not None
         assert source is not None
         assert initrd is not None
+        assert journal is not None
         assert spec.disks[1].read_only
         self.command, self.source = command, entries(source.read_bytes())
+        assert spec.initrd is not None
+        self.initramfs = {e.path: e.data for e in read_archive(spec.initrd.read_bytes())}
         with disk.open("r+b") as file:
             file.write(b"installed")
         initrd.write_bytes(tar((member("initrd.img-9"), b"made in the guest")))
@@ -114,8 +119,16 @@ def test_the_guest_finds_all_it_needs(build: Callable[..., Image]) -> None:
     assert [step[0] for step in steps] == ["unpack", "configure"]
     assert "nginx" in steps[0]
     assert "apt" not in steps[0]
-    with tarfile.open(fileobj=io.BytesIO(guest.source["modules"])) as modules:
-        assert modules.getnames() == ["usr/lib/modules/9/kernel/fs/isofs/isofs.ko.xz"]
+    modules = [entry.path for entry in read_archive(guest.source["modules"]) if entry.is_regular]
+    assert modules == ["usr/lib/modules/9/kernel/fs/isofs/isofs.ko.xz"]
+
+
+def test_the_guest_waits_for_nothing(build: Callable[..., Image]) -> None:
+    """Its modules are loaded as they are, and its dpkg's fsync is void."""
+    guest = PretendedGuest()
+    build(guest)
+    assert guest.initramfs["usr/lib/modules/9/kernel/fs/isofs/isofs.ko"] == module()
+    assert guest.source["libeatmydata.so"] == b"library"
 
 
 def test_the_files_by_which_an_image_differs(build: Callable[..., Image]) -> None:

@@ -3,13 +3,13 @@
 import io
 import lzma
 import struct
-import tarfile
 from pathlib import Path
 
 import pytest
 from tests.guests.debs import deb, member
 
 from hospes.base.errors import HospesError
+from hospes.guests.cpio import read_archive
 from hospes.guests.light_modules import (
     ELF_HEADER,
     SECTION,
@@ -107,9 +107,6 @@ def test_a_packages_modules_become_an_archive(tmp_path: Path) -> None:
     )
     out = io.BytesIO()
     assert write_light_modules(package, out) == 1
-    out.seek(0)
-    with tarfile.open(fileobj=out) as archive:
-        assert archive.getnames() == ["usr/lib/modules/9/kernel/a.ko.xz"]
-        content = archive.extractfile(archive.getnames()[0])
-        assert content is not None
-        assert lzma.decompress(content.read()) == lighten(module())
+    [entry] = [entry for entry in read_archive(out.getvalue()) if entry.is_regular]
+    assert entry.path == "usr/lib/modules/9/kernel/a.ko.xz"
+    assert lzma.decompress(entry.data) == lighten(module())

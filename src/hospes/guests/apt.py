@@ -180,10 +180,11 @@ class PrivateApt:
             ) as process:  # fmt: skip
                 assert process.stdout is not None
                 output = []
-                for line in process.stdout:
+                for line in process.stdout if task else ():
                     output.append(line)
                     if status := STATUS.match(line):
                         progress(task, min(int(float(status[1])), 99), 100)
+                output.append(process.stdout.read())
             messages.seek(0)
             if process.returncode:
                 raise apt_error(messages.read() + "".join(output), str(self.root))

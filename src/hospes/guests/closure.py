@@ -1,7 +1,7 @@
 """Which packages a system consists of, and in what order they are unpacked and configured."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,9 +13,12 @@ from hospes.guests.deb import control_fields
 ACTION: Final = re.compile(r"^(Inst|Conf) (\S+)", re.MULTILINE)
 VERBS: Final = {"Inst": "unpack", "Conf": "configure"}
 # A system without these is none (Debian Policy 2.5, 3.8).
-ESSENTIAL: Final = re.compile(r"^Essential: yes$", re.MULTILINE)
-REQUIRED: Final = re.compile(r"^Priority: required$", re.MULTILINE)
-NAME: Final = re.compile(r"^Package: (\S+)$", re.MULTILINE)
+ESSENTIAL: Final = "\nEssential: yes\n"
+REQUIRED: Final = "\nPriority: required\n"
+NEEDS: Final = ("Pre-Depends", "Depends")
+PROVIDES: Final = "Provides"
+RELATED: Final = re.compile(r"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]+)")
+NAME: Final = re.compile(r"\n*Package: (\S+)\n")
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,12 @@ class Archive:
         self.essential: list[str] = []
         self.required: list[str] = []
         for paragraph in apt.available().split("\n\n"):
-            match = NAME.search(paragraph)
-            if match:
+            if match := NAME.match(paragraph):
                 self._paragraphs[match[1]] = paragraph
-                if ESSENTIAL.search(paragraph):
+                lines = f"{paragraph}\n"
+                if ESSENTIAL in lines:
                     self.essential.append(match[1])
-                elif REQUIRED.search(paragraph):
+                elif REQUIRED in lines:
                     self.required.append(match[1])
 
     def file(self, name: str) -> PackageFile:
@@ -83,16 +86,34 @@ class Archive:
         for name in wanted:
             self.file(name)
         names = list(dict.fromkeys([*self.essential, *self.required, *wanted]))
-        foundation = self.needed(self.essential)
         actions = list(_actions(self.apt.simulate(names)))
         files = tuple(self.file(name) for verb, name in actions if verb == "unpack")
+        essential = self.dependencies(self.essential, [file.name for file in files])
+        foundation = tuple(file.name for file in files if file.name in essential)
         rest = ((verb, name) for verb, name in actions if name not in foundation)
-        return Closure(files, tuple(foundation), tuple(_steps(rest)))
+        return Closure(files, foundation, tuple(_steps(rest)))
 
-    def needed(self, names: Sequence[str]) -> list[str]:
-        """The names of these packages and of all they depend on, in order."""
-        simulated = _actions(self.apt.simulate(names))
-        return [name for verb, name in simulated if verb == "unpack"]
+    def dependencies(self, names: Sequence[str], among: Collection[str]) -> set[str]:
+        """The packages, and of those that are installed `among` others what they depend on.
+
+        All that they need is there, so apt need not be asked, which takes it seconds.
+        """
+        providers = {virtual: real for real in among for virtual in self._names(real, PROVIDES)}
+        found: set[str] = set()
+        left = list(names)
+        while left:
+            name = left.pop()
+            if name in among and name not in found:
+                found.add(name)
+                wanted = self._names(name, *NEEDS)
+                left += [other if other in among else providers.get(other, "") for other in wanted]
+        return found
+
+    def _names(self, name: str, *relations: str) -> list[str]:
+        """The packages' names in such fields, each alternative too (Debian Policy 7.1)."""
+        fields = control_fields(self._paragraphs[name])
+        text = ",".join(fields.get(relation, "") for relation in relations)
+        return RELATED.findall(text)
 
 
 def _actions(simulation: str) -> Iterator[tuple[str, str]]:

@@ -2,15 +2,17 @@
 
 import tarfile
 import uuid
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from hospes.base.errors import HospesError
 from hospes.base.progress import Progress
-from hospes.guests import agent_kinds, debian_settings, initramfs
+from hospes.guests import agent_kinds, debian_settings, eatmydata, initramfs
 from hospes.guests.apt import PrivateApt
 from hospes.guests.build_log import BuildLog
+from hospes.guests.builder import APPEND as COMMON_APPEND
 from hospes.guests.builder import BUSYBOX_PACKAGE, KERNEL_PACKAGE, MEBIBYTE
 from hospes.guests.closure import Archive, Closure, PackageFile, check_file
 from hospes.guests.cpio import write_archive
@@ -29,9 +31,10 @@ from hospes.storage.qcow2.header import Compression
 from hospes.storage.qcow2.making import Qcow2Options
 
 TOOLS: Final = "e2fsprogs"
-BUILD_APPEND: Final = "console=ttyS0 quiet panic=-1 hospes.agent=hvc0 hospes.disks"
+BUILD_APPEND: Final = f"{COMMON_APPEND} panic=-1 hospes.agent=hvc0 hospes.disks"
 BUILD_MEMORY_BYTES: Final = 1024 * MEBIBYTE
 INITRD_DISK_BYTES: Final = 512 * MEBIBYTE
+JOURNAL_DISK_BYTES: Final = 128 * MEBIBYTE
 NAMESPACE: Final = uuid.UUID("6d1d8e5c-6f52-4b4e-8a1c-5a2e0e6f3b11")
 
 
@@ -51,18 +54,23 @@ class DebianBuilder:
         self.progress("Resolving the packages", 0, 0)
         archive = Archive(self.apt)
         closure = archive.closure((*BASE_PACKAGES, *recipe.packages))
-        busybox = archive.file(BUSYBOX_PACKAGE)
-        tools = archive.needed([TOOLS])
+        busybox, eatmydata_file = archive.file(BUSYBOX_PACKAGE), archive.file(eatmydata.PACKAGE)
+        tools = archive.dependencies([TOOLS], [file.name for file in closure.files])
         self.progress("Resolving the packages", 1, 1)
-        self._fetch(closure, busybox)
+        self._fetch(closure, busybox, eatmydata_file)
+        kernel = self._plain_kernel(closure)
         source = self.work / "source.iso"
-        self._write_source(recipe, closure, source)
-        self._write_initramfs(closure, busybox, tools, directory / "kernel")
+        library = eatmydata.library(Package(self.packages / eatmydata_file.file))
+        self._write_source(recipe, closure, kernel, library, source)
+        self._write_initramfs(closure, busybox, tools, kernel, directory / "kernel")
+        kernel.unlink()
         disk, initrd = self.work / "disk.raw", self.work / "initrd.raw"
-        for path, size in ((disk, recipe.disk_bytes), (initrd, INITRD_DISK_BYTES)):
+        journal = self.work / "journal.raw"
+        sizes = (recipe.disk_bytes, INITRD_DISK_BYTES, JOURNAL_DISK_BYTES)
+        for path, size in zip((disk, initrd, journal), sizes, strict=True):
             with path.open("wb") as file:
                 file.truncate(size)
-        self._install(closure, directory / "kernel", disk, source, initrd)
+        self._install(closure, directory / "kernel", disk, source, initrd, journal)
         _take_initrd(initrd, directory / "initrd")
         source.unlink()
         convert_image(
@@ -71,19 +79,30 @@ class DebianBuilder:
         )  # fmt: skip
         return self._manifest(recipe, closure, directory)
 
-    def _fetch(self, closure: Closure, busybox: PackageFile) -> None:
+    def _fetch(self, closure: Closure, *more: PackageFile) -> None:
         """Have every package in the cache, the very file that the signed lists name."""
         (self.packages / "partial").mkdir(parents=True, exist_ok=True)
         names = [file.name for file in closure.files]
         with locked(self.packages.parent, self.packages.name, self.progress):
             self.apt.download_closure(names, self.packages, self.progress)
-            if not (self.packages / busybox.file).exists():
-                self.apt.download([busybox.name], self.packages, self.progress)
-            keep(self.packages, (*closure.files, busybox))
-        for file in (*closure.files, busybox):
+            missing = [file.name for file in more if not (self.packages / file.file).exists()]
+            if missing:
+                self.apt.download(missing, self.packages, self.progress)
+            keep(self.packages, (*closure.files, *more))
+        for file in (*closure.files, *more):
             check_file(file, self.packages, Package(self.packages / file.file).sha256())
 
-    def _write_source(self, recipe: DebianRecipe, closure: Closure, path: Path) -> None:
+    def _plain_kernel(self, closure: Closure) -> Path:
+        """The kernel's package, which is read several times, decompressed once."""
+        self.progress("Unpacking the packages", 0, len(closure.files) + 1)
+        path = self.work / "kernel.deb"
+        with path.open("w+b") as out:
+            write_plain(self.packages / _kernel(closure).file, out)
+        return path
+
+    def _write_source(
+        self, recipe: DebianRecipe, closure: Closure, kernel: Path, library: bytes, path: Path
+    ) -> None:
         """The read-only disk from which the guest installs."""
         task = "Unpacking the packages"
         epoch_s = max(Package(self.packages / file.file).made_s() for file in closure.files)
@@ -100,10 +119,11 @@ class DebianBuilder:
             image = IsoWriter(out, "source")
             for done, file in enumerate(closure.files):
                 self.progress(task, done, len(closure.files) + 1)
-                package = self.packages / file.file
+                package = kernel if file == _kernel(closure) else self.packages / file.file
                 image.add(f"{file.name}.deb", partial(write_plain, package))
-            modules = self._light_modules(closure)
+            modules = self._light_modules(closure, kernel)
             image.add("modules", lambda out: out.write(modules.read_bytes()))
+            image.add(eatmydata.FILE, lambda out: out.write(library))
             image.add("settings", lambda out: out.write(text.encode()))
             image.add("steps", lambda out: out.write(steps.encode()))
             image.add("install", lambda out: out.write(INSTALL_SCRIPT.encode()))
@@ -112,33 +132,33 @@ class DebianBuilder:
             image.finish()
         self.progress(task, 1, 1)
 
-    def _light_modules(self, closure: Closure) -> Path:
+    def _light_modules(self, closure: Closure, kernel: Path) -> Path:
         """The kernel's modules for depmod, kept beside its package."""
-        kernel = _kernel(closure)
-        path = self.packages / f"{kernel.file}.modules"
+        path = self.packages / f"{_kernel(closure).file}.depmod"
         if not path.exists():
             new = self.work / "modules"
             with new.open("wb") as out:
-                write_light_modules(self.packages / kernel.file, out)
+                write_light_modules(kernel, out)
             new.replace(path)
         return path
 
     def _write_initramfs(
-        self, closure: Closure, busybox: PackageFile, tools: list[str], kernel: Path
-    ) -> None:
+        self, closure: Closure, busybox: PackageFile, tools: Collection[str], plain: Path,
+        kernel: Path,
+    ) -> None:  # fmt: skip
         """What the guest that installs boots with."""
         tree = initramfs.base_tree()
         for file in closure.files:
             if file.name in tools:
                 initramfs.add_package(tree, Package(self.packages / file.file))
         initramfs.add_busybox(tree, Package(self.packages / busybox.file))
-        package = Package(self.packages / _kernel(closure).file)
-        initramfs.add_kernel(tree, package, kernel, initramfs.INSTALLER_MODULES)
+        modules = initramfs.INSTALLER_MODULES
+        initramfs.add_kernel(tree, Package(plain), kernel, modules, quick=True)
         tree.replace(*initramfs.scripts("installer"))
         initramfs.write_initramfs(tree.all(), self.work / "initramfs")
 
     def _install(
-        self, closure: Closure, kernel: Path, disk: Path, source: Path, initrd: Path
+        self, closure: Closure, kernel: Path, disk: Path, source: Path, *blank: Path
     ) -> None:
         spec = VmSpec(
             kernel=kernel,
@@ -148,7 +168,7 @@ class DebianBuilder:
             disks=(
                 DiskSpec(disk, DiskFormat.RAW),
                 DiskSpec(source, DiskFormat.RAW, read_only=True),
-                DiskSpec(initrd, DiskFormat.RAW),
+                *(DiskSpec(path, DiskFormat.RAW) for path in blank),
             ),
         )
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hospes.guests import debian_settings
+from hospes.guests.builder import APPEND as COMMON_APPEND
 from hospes.guests.builder import KERNEL_PACKAGE, MEBIBYTE
 from hospes.guests.debian_script import INSTALL_SCRIPT
 from hospes.spec.vm import VmSpec
@@ -16,7 +17,7 @@ BASE_PACKAGES: Final = (
     "less", "nano", "netbase", "procps", KERNEL_PACKAGE, "initramfs-tools", "lz4",
     "qemu-guest-agent",
 )  # fmt: skip
-APPEND: Final = "root=LABEL=root rw console=ttyS0 quiet"
+APPEND: Final = f"root=LABEL=root rw {COMMON_APPEND}"
 DISK_BYTES: Final = 8192 * MEBIBYTE
 
 

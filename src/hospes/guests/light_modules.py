@@ -1,10 +1,10 @@
 """Kernel modules cut down to what depmod reads, so that it need not decompress them in a guest.
 
-A module keeps its name and its symbols, dependencies and descriptions; its code is gone. They
-stand in for the real ones while a guest's depmod makes its lists, which come out the same.
+A module keeps its name and its symbols, dependencies and descriptions; its code is gone, and so
+are its symbols' versions, which depmod only compares. They stand in for the real ones while a
+guest's depmod makes its lists, which come out the same.
 """
 
-import io
 import lzma
 import re
 import struct
@@ -17,12 +17,13 @@ from typing import BinaryIO, Final
 import numpy as np
 
 from hospes.base.errors import HospesError
+from hospes.guests.cpio import write_archive
 from hospes.guests.deb import open_member
-from hospes.guests.tree import safe_path
+from hospes.guests.tree import regular, safe_path
 
 SUFFIX: Final = ".ko.xz"
 # What kmod's reader of ELF files looks at (libkmod/libkmod-elf.c).
-KEPT: Final = frozenset((b".modinfo", b"__versions", b".shstrtab", b"__ksymtab_strings"))
+KEPT: Final = frozenset((b".modinfo", b".shstrtab", b"__ksymtab_strings"))
 SYMBOLS: Final = b".symtab"
 EXPORT: Final = b"__crc_"
 ELF_MAGIC: Final = b"\x7fELF\x02\x01"
@@ -39,16 +40,10 @@ BLOCK_HEADER: Final = b"\x02\x00\x21\x01\x08\0\0\0"
 
 
 def write_light_modules(package: Path, out: BinaryIO) -> int:
-    """Write a tar archive of the package's compressed modules; how many there are."""
-    count = 0
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path, content in _modules(package):
-            light = stored_xz(lighten(content))
-            member = tarfile.TarInfo(path)
-            member.size = len(light)
-            archive.addfile(member, io.BytesIO(light))
-            count += 1
-    return count
+    """Write a cpio archive of the package's compressed modules; how many there are."""
+    light = [regular(path, stored_xz(lighten(content))) for path, content in _modules(package)]
+    write_archive(light, out)
+    return len(light)
 
 
 def _modules(package: Path) -> Iterator[tuple[str, bytes]]:
