@@ -87,9 +87,10 @@ def test_a_shell_on_a_terminal() -> None:
         assert termios.tcgetattr(theirs) == before
 
 
-def test_leaving_the_shell_switches_the_guest_off() -> None:
+@pytest.mark.parametrize("word", ["exit", "poweroff"])
+def test_leaving_the_shell_switches_the_guest_off(word: str) -> None:
     with on_a_terminal("run") as (process, ours, _):
         read_until(ours, b"tiny:~# ")
-        os.write(ours, b"exit\n")
-        read_until(ours, b"exit")
+        os.write(ours, f"{word}\n".encode())
+        read_until(ours, word.encode())
         assert process.wait(DEADLINE_S) == 0

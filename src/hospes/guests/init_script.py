@@ -79,5 +79,10 @@ SETTINGS: Final = (
         "devpts /dev/pts devpts gid=5,mode=620 0 0\n"
         "tmpfs /dev/shm tmpfs defaults 0 0\n",
     ),
-    ("etc/profile", "PS1='\\h:\\w\\$ '\n"),
+    # Without -f they signal the first process, which is a script that takes no signals.
+    (
+        "etc/profile",
+        "PS1='\\h:\\w\\$ '\n"
+        "alias poweroff='poweroff -f' halt='halt -f' reboot='reboot -f'\n",
+    ),
 )

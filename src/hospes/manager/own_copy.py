@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from hospes.base.errors import HospesError
+from hospes.base.errors import GuestError, HospesError
 from hospes.guests.session import Session, Take
-from hospes.guests.transfer.placement import source_of
+from hospes.guests.transfer.extraction import Extraction
+from hospes.guests.transfer.placement import Placement, source_of
+from hospes.guests.transfer.tar_stream import TarStream
 
 PIECE_BYTES: Final = 90_000
 """In base64, with what stands around it, a command of 128 KiB."""
+NEW: Final = "new"
 
 
 def copy_in(session: Session, source: str, target: str) -> None:
@@ -56,14 +59,28 @@ def copy_out(session: Session, source: str, target: str) -> None:
             words = ["tar", "-cf", "-", "-C", place or ".", name]
             _run(session, shlex.join(words), file.write)
         try:
-            with tarfile.open(archive) as found:
-                found.extractall(Path(work) / "out", filter="tar")
-        except (tarfile.TarError, OSError) as error:
+            _extract(archive, Placement(work, NEW))
+        except (GuestError, OSError) as error:
             raise HospesError(f"{source} could not be copied to {target}: {error}") from error
-        new = Path(work) / "out" / name
+        new = Path(work) / NEW
         if target.endswith("/") and not path.is_dir() and not new.is_dir():
             raise HospesError(f"there is no directory {target}; make it first")
         _move(new, path if contents or not path.is_dir() else path / name)
+
+
+def _extract(archive: Path, place: Placement) -> None:
+    """What the guest has packed, at a place and nowhere else; GuestError if it is no archive."""
+    stream, extraction = TarStream(), Extraction(lambda top: place, lambda count: None)
+    try:
+        with archive.open("rb") as file:
+            for piece in _pieces(file):
+                for event in stream.feed(piece):
+                    extraction.take(event)
+        if not stream.complete or not extraction.began:
+            raise GuestError("the guest has sent less than was due")
+        extraction.finish()
+    finally:
+        extraction.abandon()
 
 
 def _move(new: Path, target: Path) -> None:
