@@ -7,48 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.guest.shared_folders import (
+    SECONDS,
+    check_links,
+    check_much_data,
+    check_random_operations,
+    check_read_only,
+    run,
+    sharing,
+)
 from tests.ui.programs import hospes
 
 from hospes import Machine
 from hospes.guests.store import Image
+from hospes.spec.volume import VolumeKind
 
 pytestmark = [pytest.mark.guest, pytest.mark.usefixtures("tiny")]
 
-SECONDS = 120.0
 FILES = 500
 MANY_FILES = 100_000
 MEBIBYTES = 8
-# Each line is an operation on files called by few names; the loop's own state is in the shell.
-OPERATIONS = """
-x=$1; state=$2
-cd $x
-i=0
-while [ $i -lt 200 ]; do
-	i=$((i + 1))
-	state=$(((state * 1103515245 + 12345) % 2147483648))
-	a=f$((state / 8 % 6)) b=d$((state / 64 % 3)) c=f$((state / 256 % 6))
-	case $((state / 65536 % 14)) in
-	0) echo $i >$a ;;
-	1) echo $i >>$a ;;
-	2) mkdir $b ;;
-	3) mv $a $b/ ;;
-	4) mv $b/$a $c ;;
-	5) rm $a ;;
-	6) ln $a $c ;;
-	7) ln -s $c $a ;;
-	8) truncate -s $((state / 1048576)) $a ;;
-	9) head -c 500 $a >$b/$a ;;
-	10) head -c 7 $a | dd of=$c bs=7 seek=$((state / 1048576 % 50)) conv=notrunc ;;
-	11) chmod 7$((state / 1048576 % 8))5 $a ;;
-	12) rm -r $b ;;
-	13) cp $a $c ;;
-	esac
-done 2>/dev/null >/dev/null
-find . | sort
-find . -type f -exec md5sum {} + | sort
-find . -type l -exec readlink {} + | sort
-find . -type f -exec stat -c '%n %a %s %h' {} + | sort
-"""
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +37,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vm(tiny: Image, place: Path) -> Iterator[Machine]:
-    reading = place.parent / "reading"
-    reading.mkdir(exist_ok=True)
-    (reading / "file").write_text("read only\n")
-    volumes = [f"{place}:/src", f"{reading}:/data/reading:ro"]
-    with Machine("tiny", volumes=volumes, memory="512M") as machine:
+    with sharing(place, VolumeKind.NINEP) as machine:
         yield machine
-    assert machine.remarks == ()
-
-
-def run(vm: Machine, command: str) -> str:
-    return vm.run(command, SECONDS, check=True).stdout
 
 
 def test_what_one_side_writes_the_other_reads(vm: Machine, place: Path) -> None:
@@ -95,13 +64,7 @@ def test_a_program_is_run_from_it(vm: Machine, place: Path) -> None:
 
 
 def test_much_data_comes_whole(vm: Machine, place: Path) -> None:
-    data = os.urandom(MEBIBYTES << 20)
-    (place / "data").write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    assert run(vm, "sha256sum /src/data").split()[0] == digest
-    run(vm, "dd if=/src/data of=/src/copy bs=77777; sync; rm /src/data")
-    assert hashlib.sha256((place / "copy").read_bytes()).hexdigest() == digest
-    (place / "copy").unlink()
+    check_much_data(vm, place, MEBIBYTES)
 
 
 def test_many_small_files(vm: Machine, place: Path) -> None:
@@ -129,12 +92,7 @@ def make_small_files(vm: Machine, place: Path, count: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_operations_do_what_they_do_elsewhere(vm: Machine, seed: int) -> None:
-    run(vm, f"mkdir -p /src/random /tmp/random; cat >/tmp/operations <<'E'\n{OPERATIONS}\nE")
-    here = run(vm, f"sh /tmp/operations /src/random {seed}")
-    there = run(vm, f"sh /tmp/operations /tmp/random {seed}")
-    assert here == there
-    assert len(there.splitlines()) > 10
-    run(vm, "rm -r /src/random /tmp/random")
+    check_random_operations(vm, seed)
 
 
 def test_links_devices_owners_and_times(vm: Machine, place: Path) -> None:
@@ -161,23 +119,11 @@ def test_a_file_lives_on_while_it_is_open(vm: Machine, place: Path) -> None:
 
 
 def test_a_folder_that_is_read_only(vm: Machine) -> None:
-    assert run(vm, "cat /data/reading/file") == "read only\n"
-    # Whatever the guest makes of its mount, the host does not let it.
-    for before in ("", "mount -o remount,rw /data/reading"):
-        run(vm, before)
-        for change in ("echo x >file", "rm file", "mkdir d", "touch file", "ln -s x y"):
-            done = vm.run(f"cd /data/reading; {change}", SECONDS)
-            assert "Read-only file system" in done.stderr, change
-    assert run(vm, "cat /data/reading/file") == "read only\n"
+    check_read_only(vm)
 
 
 def test_a_link_leads_nowhere_on_the_host(vm: Machine, place: Path) -> None:
-    (place.parent / "secret").write_text("secret\n")
-    (place / "out").symlink_to(place.parent)
-    (place / "etc").symlink_to("/etc")
-    assert run(vm, "cat /src/etc/hostname") == "tiny\n"
-    assert vm.run("cat /src/out/secret /src/../secret", SECONDS).exit_code == 1
-    run(vm, "rm /src/out /src/etc")
+    check_links(vm, place)
 
 
 def test_a_machine_that_is_kept_has_its_folders_again(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Folders that virtiofsd serves, in a guest: what programs do there, seen from both sides."""
 
-import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -8,12 +7,21 @@ from pathlib import Path
 
 import pytest
 from tests.folders.virtiofsd.processes import running
-from tests.guest.test_folders import OPERATIONS, SECONDS, run
+from tests.guest.shared_folders import (
+    SECONDS,
+    check_links,
+    check_much_data,
+    check_random_operations,
+    check_read_only,
+    run,
+    sharing,
+)
 
 from hospes import Machine
 from hospes.base.errors import HospesError
 from hospes.base.programs import find_program
 from hospes.guests.store import Image
+from hospes.spec.volume import VolumeKind
 
 pytestmark = [
     pytest.mark.guest,
@@ -31,13 +39,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vm(tiny: Image, place: Path) -> Iterator[Machine]:
-    reading = place.parent / "reading"
-    reading.mkdir(exist_ok=True)
-    (reading / "file").write_text("read only\n")
-    volumes = [f"{place}:/src:virtiofs", f"{reading}:/data/reading:ro,virtiofs"]
-    with Machine("tiny", volumes=volumes, memory="512M") as machine:
+    with sharing(place, VolumeKind.VIRTIOFS) as machine:
         yield machine
-    assert machine.remarks == ()
 
 
 def test_what_one_side_writes_the_other_reads(vm: Machine, place: Path) -> None:
@@ -49,43 +52,21 @@ def test_what_one_side_writes_the_other_reads(vm: Machine, place: Path) -> None:
 
 
 def test_much_data_comes_whole_and_programs_run(vm: Machine, place: Path) -> None:
-    data = os.urandom(MEBIBYTES << 20)
-    (place / "data").write_bytes(data)
-    digest = hashlib.sha256(data).hexdigest()
-    assert run(vm, "sha256sum /src/data").split()[0] == digest
-    run(vm, "dd if=/src/data of=/src/copy bs=77777; sync; rm /src/data")
-    assert hashlib.sha256((place / "copy").read_bytes()).hexdigest() == digest
-    assert run(vm, "cp /bin/busybox /src/; rm /src/copy; /src/busybox echo runs") == "runs\n"
+    check_much_data(vm, place, MEBIBYTES)
+    assert run(vm, "cp /bin/busybox /src/; /src/busybox echo runs") == "runs\n"
     (place / "busybox").unlink()
 
 
 def test_random_operations_do_what_they_do_elsewhere(vm: Machine) -> None:
-    run(vm, f"mkdir -p /src/random /tmp/random; cat >/tmp/operations <<'E'\n{OPERATIONS}\nE")
-    here = run(vm, "sh /tmp/operations /src/random 3")
-    there = run(vm, "sh /tmp/operations /tmp/random 3")
-    assert here == there
-    assert len(there.splitlines()) > 10
-    run(vm, "rm -r /src/random /tmp/random")
+    check_random_operations(vm, 3)
 
 
 def test_a_folder_that_is_read_only(vm: Machine) -> None:
-    assert run(vm, "cat /data/reading/file") == "read only\n"
-    # Whatever the guest makes of its mount, the host does not let it.
-    for before in ("", "mount -o remount,rw /data/reading"):
-        run(vm, before)
-        for change in ("echo x >file", "rm file", "mkdir d", "touch file", "ln -s x y"):
-            done = vm.run(f"cd /data/reading; {change}", SECONDS)
-            assert "Read-only file system" in done.stderr, change
-    assert run(vm, "cat /data/reading/file") == "read only\n"
+    check_read_only(vm)
 
 
 def test_a_link_leads_nowhere_on_the_host(vm: Machine, place: Path) -> None:
-    (place.parent / "secret").write_text("secret\n")
-    (place / "out").symlink_to(place.parent)
-    (place / "etc").symlink_to("/etc")
-    assert run(vm, "cat /src/etc/hostname") == "tiny\n"
-    assert vm.run("cat /src/out/secret /src/../secret", SECONDS).exit_code == 1
-    run(vm, "rm /src/out /src/etc")
+    check_links(vm, place)
 
 
 def test_it_is_there_again_after_whatever_happens(tiny: Image, tmp_path: Path) -> None:

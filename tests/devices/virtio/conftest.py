@@ -29,15 +29,19 @@ class Driver:
         return self.ram.base + queue * 0x4000
 
     def start(self, features: int = 1 << 32, queues: int = 2) -> None:
+        self.agree(features)
+        for queue in range(queues):
+            self.lay_out(queue)
+        self.reg(0x70, 15)
+
+    def agree(self, features: int) -> None:
+        """Up to FEATURES_OK."""
         self.reg(0x70, 1)
         self.reg(0x70, 3)
         for word in (0, 1):
             self.reg(0x24, word)
             self.reg(0x20, features >> 32 * word & 0xFFFF_FFFF)
         self.reg(0x70, 11)
-        for queue in range(queues):
-            self.lay_out(queue)
-        self.reg(0x70, 15)
 
     def lay_out(self, queue: int) -> None:
         self.reg(0x30, queue)

@@ -74,7 +74,7 @@ class Bench:
     """A folder's device with a driver that has the rings of one format."""
 
     def __init__(self, ram, line, driver, device: VirtioFileSystem, folder: Folder, kind: str):
-        self.ram, self.line, self.reg = ram, line, driver.reg
+        self.ram, self.line, self.reg, self.agree = ram, line, driver.reg, driver.agree
         self.folder, self.device, self.slot = folder, device, driver.slot
         self.model = MODELS[kind]
         self.rings: list[ModelRing] = []
@@ -82,12 +82,7 @@ class Bench:
     def start(self) -> None:
         """With empty rings."""
         features = VERSION_1 | EVENT_IDX | RING_RESET | RING_PACKED * self.model.packed
-        self.reg(0x70, 1)
-        self.reg(0x70, 3)
-        for word in (0, 1):
-            self.reg(0x24, word)
-            self.reg(0x20, features >> 32 * word & 0xFFFF_FFFF)
-        self.reg(0x70, 11)
+        self.agree(features)
         self.rings = [self.lay_out(queue) for queue in (URGENT, OTHERS)]
         self.reg(0x70, 15)
         assert self.device.running
