@@ -8,6 +8,7 @@ from hospes.base.clock import Clock
 from hospes.base.errors import HospesError
 from hospes.devices.backends import DeviceMemory
 from hospes.devices.virtio.function import VirtioFunction
+from hospes.machine.boards.surroundings import BoardFolder
 from hospes.machine.disks import DiskThreads
 from hospes.spec.volume import VolumeKind, VolumeSpec, mount_tag
 
@@ -19,14 +20,8 @@ Ring = Callable[[], None]
 Report = Callable[[str], None]
 
 
-class Folder(Protocol):
-    """One folder; `tag` is its device's name."""
-
-    tag: str
-
-    def device(self, memory: DeviceMemory, clock: Clock, /) -> VirtioFunction:
-        """What the guest reaches it by."""
-        ...
+class Folder(BoardFolder, Protocol):
+    """One folder, on every board that is built while the machine exists."""
 
     def close(self) -> None:
         """Finish what was begun and let go of its files."""

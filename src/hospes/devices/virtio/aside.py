@@ -52,6 +52,15 @@ class VirtioAside(VirtioFunction, Generic[Kind]):
     def _submit(self) -> None:
         """What `_begin` has put aside is to be carried out, even if it has failed since."""
 
+    def reset(self) -> None:
+        """Requests are forgotten."""
+        super().reset()
+        self._forget()
+
+    def forget(self, index: int) -> None:
+        """The queue's requests are forgotten."""
+        self._forget()
+
     def serve(self, index: int) -> None:
         """Take new requests, at most as many as the queue is long, while there is room for them."""
         queue = self.queue(index)
@@ -108,7 +117,7 @@ class VirtioAside(VirtioFunction, Generic[Kind]):
         """Whether the request's queue is still the one it came from."""
         return self.queues[request.queue] is request.state
 
-    def _count_orphans(self) -> None:
+    def _forget(self) -> None:
         """After a reset; what waits in a queue that was not reset goes on waiting to be taken."""
         self._orphans = sum(not self._is_current(request) for request in self._begun)
         self._postponed = self._postponed or self._orphans > 0

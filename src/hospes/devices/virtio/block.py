@@ -86,15 +86,6 @@ class VirtioBlock(VirtioAside[BlockRequest]):
             0, 0, 0,
         )  # fmt: skip
 
-    def reset(self) -> None:
-        """Requests are forgotten."""
-        super().reset()
-        self._count_orphans()
-
-    def forget(self, index: int) -> None:
-        """The queue's requests are forgotten."""
-        self._count_orphans()
-
     def drain(self) -> None:
         """Wait for the disk and answer what is under way; what is still in the ring stays there."""
         if self._begun:

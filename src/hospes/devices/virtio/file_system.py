@@ -50,15 +50,6 @@ class VirtioFileSystem(VirtioAside[FileSystemRequest]):
         """The mount tag, and how many queues there are for what is not urgent."""
         return _CONFIG.pack(self._tag, QUEUES - 1)
 
-    def reset(self) -> None:
-        """Messages are forgotten, and the folder forgets all that the driver held."""
-        super().reset()
-        self._forget()
-
-    def forget(self, index: int) -> None:
-        """The queue's messages are forgotten, and the folder serves a new driver."""
-        self._forget()
-
     def drain(self) -> None:
         """Wait for the folder and answer what is under way; what is in the ring stays there."""
         if self._begun:
@@ -87,5 +78,6 @@ class VirtioFileSystem(VirtioAside[FileSystemRequest]):
         queue.complete(request.chain, queue.scatter(request.chain, request.answer))
 
     def _forget(self) -> None:
+        """The folder forgets as well all that the driver held, and serves a new one."""
         self._folder.reset()
-        self._count_orphans()
+        super()._forget()

@@ -103,15 +103,6 @@ class VirtioFolder(VirtioAside[FolderRequest], _Held):
         """The mount tag with its length."""
         return struct.pack("<H", len(self._tag)) + self._tag
 
-    def reset(self) -> None:
-        """Messages are forgotten, and what the driver held is given back once they have ended."""
-        super().reset()
-        self._forget()
-
-    def forget(self, index: int) -> None:
-        """The queue's messages are forgotten."""
-        self._forget()
-
     def tick(self) -> None:
         """Answer what has been done, and take messages for which there was no room."""
         if self._done:
@@ -201,7 +192,8 @@ class VirtioFolder(VirtioAside[FolderRequest], _Held):
         self._flushes = [flush for flush in self._flushes if flush.after]
 
     def _forget(self) -> None:
-        self._count_orphans()
+        """What the driver held is given back, too, once its messages have ended."""
+        super()._forget()
         self._postponed = True
         self._forgetting = self._forgetting or self._used
         self._give_back()

@@ -54,9 +54,13 @@ class Exchange:
 
     def __init__(self, slots: int, slot_bytes: int) -> None:
         self.ring_size = 1 << (slots * PLACES - 1).bit_length()
-        self._slot_bytes = -(-slot_bytes // mmap.PAGESIZE) * mmap.PAGESIZE + mmap.PAGESIZE
-        self.rings = tuple(self._places(number) for number in range(RINGS))
-        self._slots_at = self._aligned(RINGS * self._ring_bytes)
+        available = _DESCRIPTOR.size * self.ring_size
+        used = _aligned(available + 6 + 2 * self.ring_size)
+        ring_bytes = _aligned(used + 6 + _USED.size * self.ring_size)
+        starts = range(0, RINGS * ring_bytes, ring_bytes)
+        self.rings = tuple(RingPlaces(at, at + available, at + used) for at in starts)
+        self._slots_at = RINGS * ring_bytes
+        self._slot_bytes = _aligned(slot_bytes) + mmap.PAGESIZE
         self.size_bytes = self._slots_at + slots * self._slot_bytes
         self.fd = os.memfd_create("hospes folder", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
@@ -99,7 +103,7 @@ class Exchange:
         at = self._slot_at(slot)
         pieces = [(at + sum(lengths[:n]), length, 0) for n, length in enumerate(lengths[:2])]
         pieces.append((at + sum(lengths[:2]), sum(lengths[2:]), 0))
-        at = -(-(at + sum(lengths)) // _ALIGNMENT) * _ALIGNMENT
+        at = _aligned(at + sum(lengths), _ALIGNMENT)
         header = min(room, ANSWER_HEADER.size)
         pieces += [(at, header, WRITE), (at + header, room - header, WRITE)]
         self._describe(ring, slot * PLACES, [piece for piece in pieces if piece[1]])
@@ -150,20 +154,9 @@ class Exchange:
                 self._map, place, BASE + at, length, flags | follows[0], follows[1]
             )
 
-    def _places(self, ring: int) -> RingPlaces:
-        start = ring * self._ring_bytes
-        available = start + _DESCRIPTOR.size * self.ring_size
-        used = self._aligned(available + 6 + 2 * self.ring_size)
-        return RingPlaces(start, available, used)
-
-    @property
-    def _ring_bytes(self) -> int:
-        used = self._aligned(_DESCRIPTOR.size * self.ring_size + 6 + 2 * self.ring_size)
-        return self._aligned(used + 6 + _USED.size * self.ring_size)
-
     def _slot_at(self, slot: int) -> int:
         return self._slots_at + slot * self._slot_bytes
 
-    @staticmethod
-    def _aligned(size: int) -> int:
-        return -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
+
+def _aligned(size: int, to: int = mmap.PAGESIZE) -> int:
+    return -(-size // to) * to

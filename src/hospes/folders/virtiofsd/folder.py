@@ -8,8 +8,8 @@ from pathlib import Path
 from hospes.base.errors import HospesError
 from hospes.folders.root import open_root
 from hospes.folders.virtiofsd.exchange import Exchange
-from hospes.folders.virtiofsd.fuse import Opcode, failure, head_of
-from hospes.folders.virtiofsd.session import Answered, Session
+from hospes.folders.virtiofsd.fuse import Opcode, head_of
+from hospes.folders.virtiofsd.session import Answered, Asked, Session
 
 
 class VirtiofsdFolder:
@@ -43,10 +43,11 @@ class VirtiofsdFolder:
         message = head_of(parts)
         if message.opcode == Opcode.INIT and (self._session is None or self._session.has_ended):
             self._start_anew()
+        asked = Asked(message.unique, room, answered)
         if self._session is None:
-            answered(failure(message.unique, ENOTCONN, room))
+            asked.fail(ENOTCONN)
         else:
-            self._session.ask(queue, parts, room, answered)
+            self._session.ask(queue, parts, asked)
 
     def reset(self) -> None:
         """What is under way fails, and nothing of it is carried out after this."""

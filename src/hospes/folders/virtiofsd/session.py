@@ -17,7 +17,7 @@ from hospes.base.errors import HospesError
 from hospes.base.log import save_crash
 from hospes.folders.virtiofsd import process
 from hospes.folders.virtiofsd.exchange import RINGS, BackendError, Exchange
-from hospes.folders.virtiofsd.fuse import failure, head_of, only_reads
+from hospes.folders.virtiofsd.fuse import failure, only_reads
 from hospes.folders.virtiofsd.vhost_user import FrontEnd
 
 START_SECONDS: Final = 10.0
@@ -37,6 +37,10 @@ class Asked(NamedTuple):
     unique: int
     room: int
     answered: Answered
+
+    def fail(self, error: int) -> None:
+        """It is not carried out."""
+        self.answered(failure(self.unique, error, self.room))
 
 
 class Session:
@@ -73,13 +77,12 @@ class Session:
         self._thread = threading.Thread(target=self._serve, name="hospes virtiofsd", daemon=True)
         self._thread.start()
 
-    def ask(self, ring: int, parts: Sequence[memoryview], room: int, answered: Answered) -> None:
+    def ask(self, ring: int, parts: Sequence[memoryview], asked: Asked) -> None:
         """Have a message answered; nothing waits. Too short a one is the caller's fault."""
-        asked = Asked(head_of(parts).unique, room, answered)
         with self._changed:
             error = ENOTCONN if self.has_ended else self._offer(ring, parts, asked)
         if error:
-            answered(failure(asked.unique, error, room))
+            asked.fail(error)
             return
         # The back end has these as well, and a full counter is as good as another one.
         with suppress(BlockingIOError):
@@ -166,11 +169,15 @@ class Session:
 
     def _listen(self) -> bool:
         """Keep the last of what it says; what it says while all goes well is nobody's concern."""
-        piece = os.read(self._errors, SAID_BYTES_MAX)
-        self._said = (self._said + piece)[-SAID_BYTES_MAX:]
-        if not piece:
+        if not self._hear():
             self._selector.unregister(self._errors)
         return True
+
+    def _hear(self) -> bool:
+        """A piece of what it says; False if it will say no more."""
+        piece = os.read(self._errors, SAID_BYTES_MAX)
+        self._said = (self._said + piece)[-SAID_BYTES_MAX:]
+        return bool(piece)
 
     def _end(self, what: str) -> None:
         """There is no going on with it."""
@@ -186,19 +193,15 @@ class Session:
         with self._changed:
             asked, self._asked = self._asked, {}
             for each in asked.values():
-                each.answered(failure(each.unique, ENOTCONN, each.room))
+                each.fail(ENOTCONN)
             self._changed.notify_all()
 
     def _reason(self, otherwise: str) -> str:
         """Why it has ended: what it said last, or what was seen of it."""
         deadline = time.monotonic() + LAST_WORDS_SECONDS
         while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self._errors], [], [], left)[0]:
+            if not select.select([self._errors], [], [], left)[0] or not self._hear():
                 break
-            piece = os.read(self._errors, SAID_BYTES_MAX)
-            if not piece:
-                break
-            self._said = (self._said + piece)[-SAID_BYTES_MAX:]
         return process.reason(self._said.decode(errors="replace")) or f"it {otherwise}"
 
 
