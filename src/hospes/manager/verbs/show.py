@@ -1,6 +1,5 @@
 """What an instruction is made of: its encodings, its meaning in Python, and what became of it."""
 
-import difflib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +66,8 @@ def _find(name: str) -> "tuple[Insn, ...]":
 
     found = RV64.by_name.get(name.lower())
     if found is None:
+        import difflib
+
         near = difflib.get_close_matches(name.lower(), RV64.by_name, n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise HospesError(f"there is no instruction {name!r}{hint}")
