@@ -1,7 +1,6 @@
 """Folders that virtiofsd serves, in a guest: what programs do there, seen from both sides."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.guest.shared_folders import (
     run,
     sharing,
 )
+from tests.waiting import eventually
 
 from hospes import Machine
 from hospes.base.errors import HospesError
@@ -89,9 +89,7 @@ def test_it_is_there_again_after_whatever_happens(tiny: Image, tmp_path: Path) -
         assert vm.remarks == ()
         for number in running(tmp_path):
             os.kill(int(number), 9)
-        deadline = time.monotonic() + SECONDS
-        while not vm.remarks and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert eventually(lambda: bool(vm.remarks), SECONDS)
         assert "virtiofsd" in vm.remarks[0]
         assert "not connected" in vm.run("ls /src/file", SECONDS).stderr
         assert run(vm, "umount -l /src; mount -t virtiofs volume0 /src; cat /src/file") == "x\n"

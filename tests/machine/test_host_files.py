@@ -4,10 +4,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.waiting import eventually
 
 from hospes.base.clock import HostClock
 from hospes.base.loop import Loop
@@ -57,13 +58,6 @@ def reader(fd: int, into: bytearray) -> threading.Thread:
     thread = threading.Thread(target=run)
     thread.start()
     return thread
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    limit = time.monotonic() + 5
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.005)
-    return condition()
 
 
 def test_a_flood_arrives_whole_and_memory_stays_bounded(loop: Loop) -> None:
@@ -141,7 +135,7 @@ def test_the_end_of_input_is_reported_once(loop: Loop) -> None:
     HostFiles(guest.console, loop, read_end, None, on_end=lambda: ended.append(1))
     os.write(write_end, b"bye")
     os.close(write_end)
-    assert eventually(lambda: bool(ended))
+    assert eventually(lambda: bool(ended), 5)
     assert guest.receive(3) == b"bye"
     assert ended == [1]
     os.close(read_end)
@@ -154,7 +148,7 @@ def test_a_closed_reader_ends_output_and_does_not_hold_the_guest(loop: Loop) -> 
     ended: list[int] = []
     HostFiles(guest.console, loop, None, write_end, on_end=lambda: ended.append(1))
     guest.console.write(b"anyone?")
-    assert eventually(lambda: bool(ended))
+    assert eventually(lambda: bool(ended), 5)
     guest.send(b"z" * (1 << 20))
     os.close(write_end)
 
@@ -192,7 +186,7 @@ def test_one_socket_for_both_directions(loop: Loop) -> None:
     guest.send(b"shown")
     assert far.recv(100) == b"shown"
     far.close()
-    assert eventually(lambda: bool(ended))
+    assert eventually(lambda: bool(ended), 5)
     guest.send(b"into the void")
     files.close()
     near.close()

@@ -6,11 +6,11 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.machine.bare import BASE, bare_machine, kernel_machine
+from tests.waiting import eventually
 
 from hospes.base.errors import HospesError
 from hospes.machine.console import Console
@@ -35,13 +35,6 @@ again:
     wfi
     j again
 """
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    limit = time.monotonic() + seconds
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.005)
-    return condition()
 
 
 def test_the_guest_switches_itself_off(engine: EngineKind) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 from hospes.ui import piped
 from hospes.ui.piped import PipedInput
@@ -54,13 +55,6 @@ def pipe() -> Iterator[tuple[int, int]]:
 def begin(guest: Guest, fd: int) -> None:
     boots = guest.spec.kernel is not None
     PipedInput(guest, lambda: guest.core.ending is None, fd, boots=boots).start()
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    limit = time.monotonic() + 10
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.002)
-    return condition()
 
 
 def test_typing_waits_for_a_prompt(pipe: tuple[int, int]) -> None:

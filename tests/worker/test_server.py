@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.machine.bare import bare_machine
+from tests.waiting import eventually
 
 from hospes.base import asking, unix
 from hospes.base.asking import Reply
@@ -80,13 +81,6 @@ def open_port(client: socket.socket, name: str = "agent") -> tuple[PortInfo, soc
     end = socket.socket(fileno=descriptor)
     end.settimeout(10)
     return info, end
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    limit = time.monotonic() + 10
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_pause_and_resume(serving: Serving) -> None:

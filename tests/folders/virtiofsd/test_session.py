@@ -6,7 +6,6 @@ import stat
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from errno import EACCES, ENOENT, ENOSYS, ENOTCONN, EPERM, EROFS
@@ -31,6 +30,7 @@ from tests.folders.virtiofsd.fuse_client import (
     write,
 )
 from tests.folders.virtiofsd.processes import running
+from tests.waiting import eventually
 
 from hospes.base.errors import HospesError
 from hospes.base.programs import find_program
@@ -157,9 +157,7 @@ class TestReal:
             init(folder)
             for number in running(tmp_path):
                 os.kill(int(number), 9)
-            deadline = time.monotonic() + 10
-            while not outside.remarks and time.monotonic() < deadline:
-                time.sleep(0.01)
+            assert eventually(lambda: bool(outside.remarks))
             [remark] = outside.remarks
             assert remark == (
                 f"virtiofsd, which shares {tmp_path}, has ended: it hangs up; unmount the folder "
