@@ -6,11 +6,12 @@ import pwd
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.guests.qga_host import DIRECTORY, StandInPorts
+from tests.waiting import eventually
 
 from hospes.base.errors import HospesError
 from hospes.guests.execution.command import Command, Terminal
@@ -42,15 +43,6 @@ def run(ports: StandInPorts, *argv: str, source: Input | None = None, **wanted: 
         ran.code = execution.run(SECONDS)
     assert ports.free()
     return ran
-
-
-def eventually(condition: Callable[[], bool]) -> bool:
-    limit = time.monotonic() + SECONDS
-    while not condition():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def processes(word: str) -> list[int]:
@@ -197,7 +189,7 @@ def test_a_time_out_kills_the_whole_group(ports: StandInPorts) -> None:
     ):
         execution.run(0.7)
     assert ran.output == b"begun\n"
-    assert eventually(lambda: not processes("sleep 98765"))
+    assert eventually(lambda: not processes("sleep 98765"), SECONDS)
 
 
 def test_a_client_that_leaves_hangs_up_on_the_command(ports: StandInPorts, tmp_path: Path) -> None:
@@ -208,8 +200,8 @@ def test_a_client_that_leaves_hangs_up_on_the_command(ports: StandInPorts, tmp_p
     with begin(ports, Command(["sh", "-c", script]), ran, iter([b"x"])) as execution:
         while not ran.output:
             execution.step(1)
-    assert eventually(lambda: told.exists() and told.read_text() == "hung up\n")
-    assert eventually(lambda: not processes(execution._joined.mark))
+    assert eventually(lambda: told.exists() and told.read_text() == "hung up\n", SECONDS)
+    assert eventually(lambda: not processes(execution._joined.mark), SECONDS)
 
 
 def test_a_command_that_ignores_hanging_up_loses_its_streams(ports: StandInPorts) -> None:
@@ -219,7 +211,7 @@ def test_a_command_that_ignores_hanging_up_loses_its_streams(ports: StandInPorts
         while not ran.output:
             execution.step(1)
         assert processes("54321")
-    assert eventually(lambda: not processes("54321"))
+    assert eventually(lambda: not processes("54321"), SECONDS)
 
 
 def test_eight_at_once(ports: StandInPorts) -> None:
@@ -280,11 +272,12 @@ def test_a_guest_that_goes_is_told_of(ports: StandInPorts) -> None:
     with begin(ports, Command(["sh", "-c", "echo go; sleep 87654"]), ran, None) as execution:
         while not ran.output:
             execution.step(1)
-        for word in (execution._joined.mark, "sleep 87654"):
-            for process in processes(word):
-                # One may take another with it.
+        gone = {*processes(execution._joined.mark), *processes("sleep 87654")}
+        # Stopped before any is killed, for one that lives on tells what became of another.
+        for word in (signal.SIGSTOP, signal.SIGKILL):
+            for process in gone:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+                    os.kill(process, word)
         with pytest.raises(HospesError, match=r"The end of the command .* is not known"):
             execution.run(SECONDS)
 
@@ -399,8 +392,8 @@ def test_leaving_a_terminal_hangs_up(ports: StandInPorts) -> None:
     with begin(ports, command, ran, None) as execution:
         while b"go" not in ran.output:
             execution.step(1)
-    assert eventually(lambda: not processes("sleep 76543"))
-    assert eventually(lambda: not processes(execution._joined.mark))
+    assert eventually(lambda: not processes("sleep 76543"), SECONDS)
+    assert eventually(lambda: not processes(execution._joined.mark), SECONDS)
 
 
 def test_a_terminal_is_killed_in_time(ports: StandInPorts) -> None:
@@ -409,4 +402,4 @@ def test_a_terminal_is_killed_in_time(ports: StandInPorts) -> None:
         pytest.raises(CommandTimeout),
     ):
         execution.run(1)
-    assert eventually(lambda: not processes("sleep 65432"))
+    assert eventually(lambda: not processes("sleep 65432"), SECONDS)
